@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { adapter } from '../../adapters/keyword-store/sqlite/index.ts';
 import { createSqliteThreads } from '../../sqlite/threads.ts';
@@ -9,6 +10,7 @@ import { createSureSnapshots } from '../../testing/snapshots.ts';
 import { createBuilder } from '../build/builder.ts';
 import { createSearchThreads } from '../search/search-threads.ts';
 import type { ImageOutcome } from './images.ts';
+import { loadImage } from './load-image.ts';
 
 const parts = { threads: createSearchThreads(1), builder: createBuilder() };
 const sqlite = createSqliteThreads(1);
@@ -118,6 +120,11 @@ test('a key that comes again, as from an older catalog, makes the image invalid'
   expect(await second.find('again', 'corn')).toEqual(['other']);
   await second.close();
   expect(outcomes).toContain('none');
+});
+
+test('a database of an earlier release has no image', () => {
+  const source = { path: join(folder, 't-old.db'), extensions: [], corpusId: 1, vectors: undefined };
+  expect(loadImage(new DatabaseSync(':memory:'), source, '1', true)).toEqual({ kind: 'none' });
 });
 
 test('all images together have at most the bytes of the memory: the oldest go', async () => {

@@ -66,11 +66,15 @@ export function createImages(deps: ImageDeps): Images {
   const jobs = new Map<SnapshotEntry, Job>();
   const dropping = new Set<string>();
   const ending = new Set<Promise<void>>();
+  // Each attempt would write the whole file again, perhaps on a full disk.
+  const failed = new WeakSet<SnapshotEntry>();
   let isStopped = false;
 
-  const isDue = ({ image, snapshot }: SnapshotEntry): boolean =>
-    rowCountOf(snapshot) >= deps.minRows &&
-    (image === undefined || snapshot.changedCount > image.rowCount * maxChanged);
+  const isDue = (entry: SnapshotEntry): boolean => {
+    const { image, snapshot } = entry;
+    if (failed.has(entry) || rowCountOf(snapshot) < deps.minRows) return false;
+    return image === undefined || snapshot.changedCount > image.rowCount * maxChanged;
+  };
 
   const write = async (job: Job, records: ImageRecords): Promise<void> => {
     const { entry } = job;
@@ -102,8 +106,28 @@ export function createImages(deps: ImageDeps): Images {
     const completed = locks.run(corpusLock(tenant, source.corpusId), complete).finally(() => ending.delete(completed));
     ending.add(completed);
     await completed;
-    // Those of earlier times, or the new one if it was not completed.
-    if (!isStopped && !entry.isReleased) await builder.removeImages(source, entry.image?.imageId);
+  };
+  const run = async (job: Job, records: ImageRecords): Promise<void> => {
+    const { entry } = job;
+    const { source } = entry.target;
+    try {
+      try {
+        await write(job, records);
+      } finally {
+        // Those of earlier times, or a new one that was not completed.
+        if (!isStopped && !entry.isReleased) await builder.removeImages(source, entry.image?.imageId);
+      }
+    } catch (error) {
+      // The next start reads the store itself, and tries again.
+      failed.add(entry);
+      if (isStopped) return;
+      deps.onOutcome('failed');
+      const fields = { event: 'snapshot_image_failed', corpusId: source.corpusId, err: error };
+      deps.log?.warn(fields, 'snapshot image not written');
+    } finally {
+      jobs.delete(entry);
+      entry.isMerging = false;
+    }
   };
 
   return {
@@ -115,18 +139,7 @@ export function createImages(deps: ImageDeps): Images {
       entry.isMerging = true;
       const job: Job = { entry, isCancelled: false, done: Promise.resolve() };
       jobs.set(entry, job);
-      job.done = write(job, records)
-        .catch((error: unknown) => {
-          // The next start reads the store itself, the next change tries again.
-          const { corpusId } = entry.target.source;
-          if (isStopped) return;
-          deps.onOutcome('failed');
-          deps.log?.warn({ event: 'snapshot_image_failed', corpusId, err: error }, 'snapshot image not written');
-        })
-        .finally(() => {
-          jobs.delete(entry);
-          entry.isMerging = false;
-        });
+      job.done = run(job, records);
       await job.done;
       await merges.merge(entry);
     },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { ImageUse, Loaded } from '../build/protocol.ts';
 import type { SnapshotSource } from '../build/source.ts';
@@ -15,9 +16,8 @@ export function loadImage(
   among: string,
   keepsVectors: boolean,
 ): Loaded | Exclude<ImageUse, { kind: 'used' }> {
-  const record = db.prepare('SELECT image_id FROM image WHERE corpus_id = ? AND kind = ?');
-  const imageId = record.get(source.corpusId, imageKind(source))?.image_id;
-  if (typeof imageId !== 'string') return { kind: 'none' };
+  const imageId = recordedImage(db, source);
+  if (imageId === undefined || !existsSync(imagePath(source, imageId))) return { kind: 'none' };
   try {
     const segments = readImage(imagePath(source, imageId), imageId, source, keepsVectors);
     const rowCount = segments.reduce((sum, { rows }) => sum + rows.keys.length, 0);
@@ -27,4 +27,12 @@ export function loadImage(
   } catch (error) {
     return { kind: 'unusable', reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function recordedImage(db: DatabaseSync, source: SnapshotSource): string | undefined {
+  // The first write migrates a database of an earlier release.
+  const hasRecords = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'image'").get();
+  if (hasRecords === undefined) return undefined;
+  const record = db.prepare('SELECT image_id FROM image WHERE corpus_id = ? AND kind = ?');
+  return record.get(source.corpusId, imageKind(source))?.image_id as string | undefined;
 }
