@@ -28,14 +28,14 @@ export const EVERYDAY_CONCEPTS = `
 配送 送货 快递 物流 派送 投递 寄到 寄往 发往 寄 | delivery deliver courier carrier shipping
 收货 签收 收到 到货 | receive received delivered delivery
 地址 收件地址 | address
-国外 海外 境外 出国 外国 跨境 | abroad overseas foreign international
+国外 海外 境外 出国 外国 跨境 | abroad overseas foreign international internationally worldwide
 关税 进口税 税费 | duty duties import_tax customs
 海关 清关 | customs
 发票 开票 专票 普票 | invoice
 电话 热线 号码 拨打 打电话 | phone telephone call number hotline
 邮箱 邮件 | mail e-mail email
-人工 客服 真人 | agent support adviser person staff
-会员 | member membership
+人工 客服 真人 | agent support adviser person staff customer_service customer_support
+会员 | member membership loyalty_programme loyalty_program rewards_programme rewards_program
 等级 级别 档 | tier level
 积分 | points
 密码 口令 | password pin

@@ -1,12 +1,12 @@
 import { normalizeText } from '#kit/text/normalize.ts';
-import { showsPrice } from '../question/kinds.ts';
-import type { Question } from '../question/question.ts';
+import { kindAsked, showsPrice } from '../question/kinds.ts';
+import { type Question, toPlain } from '../question/question.ts';
 import { admissible } from '../rank/admissible.ts';
 import { documentOf, type Evidence } from '../rank/evidence.ts';
 import { coverage } from '../rank/features.ts';
 import { answerProbability, type Ranked, rankCandidates, trainedWeights, type Weights } from '../rank/model.ts';
 import { withoutOutdated } from '../rank/outdated.ts';
-import { outlineOf } from './outline.ts';
+import { outlineOf, pageFor, sectionsFor } from './outline.ts';
 import { type Quotation, quoteWithContext } from './quotation.ts';
 
 /** Another quotation loses at most this much of the score of the first one … */
@@ -29,7 +29,15 @@ export function chooseQuotations(evidence: Evidence, weights: Weights = trainedW
     ({ candidate }) => coverage(evidence, candidate.near),
   );
   const [best] = ranked;
-  if (best === undefined || answerProbability(evidence, ranked, weights) < weights.threshold) return [];
+  if (best === undefined) return [];
+  const sections = sectionsFor(evidence);
+  if (answerProbability(evidence, ranked, weights) < weights.threshold) {
+    return sections.length > 0 ? sections : pageFor(evidence);
+  }
+  const same = sections.some(({ heading }) => heading === headingOf(best))
+    ? []
+    : sections.filter(asksTheSame(question));
+  if (same.length > 0) return same;
   const quote = ({ candidate }: Ranked): Quotation => {
     const date = dates.get(documentOf(candidate.source.passage));
     return { ...quoteWithContext(question, candidate), ...(date !== undefined && { date }) };
@@ -47,6 +55,15 @@ export function chooseQuotations(evidence: Evidence, weights: Weights = trainedW
   }
   return chosen;
 }
+
+/** Returns whether a heading asks for the same: "When the money arrives" and "How long does a refund take?". Fees are many. */
+const asksTheSame =
+  ({ wants }: Question) =>
+  ({ heading }: Quotation): boolean =>
+    wants !== undefined && wants !== 'money' && kindAsked(toPlain(heading)) === wants;
+
+const headingOf = ({ candidate: { unit, source } }: Ranked): string =>
+  unit.heading || (source.passage.headingPath.at(-1) ?? source.passage.title);
 
 /** Returns whether another unit is worth quoting beside the best one. */
 function addsTo({ terms, wants, form }: Question, best: Ranked, other: Ranked): boolean {

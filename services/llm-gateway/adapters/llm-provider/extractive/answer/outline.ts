@@ -1,20 +1,89 @@
-import { matchTerm } from '../passage/search-text.ts';
+import { negates } from '../passage/negating.ts';
+import { matchTerm, toSearchText } from '../passage/search-text.ts';
+import { type AnswerKind, showsKind } from '../question/kinds.ts';
 import { type Candidate, documentOf, type Evidence, type Source } from '../rank/evidence.ts';
 import type { Quotation } from './quotation.ts';
 
-/** Longest list of a section that an outline shows. */
+/** So much of the list or table of a section an outline shows, in items. */
 const maxItems = 5;
 /** Longest outline, in sections. */
 const maxSections = 8;
 /** How well a title must match each word of the topic. */
 const minMatch = 0.7;
+/** Kinds of answers of which a page has those to its subject. A number may be anything. */
+const ofPages: ReadonlySet<AnswerKind> = new Set(['time', 'money', 'steps']);
+/** Asks for one thing of many: "Which film is on today?" */
+const asksForOne =
+  /(?<!是)什么|哪|谁|(?<![a-z])(?:what(?!(?:'s| is| are) (?:an?|my|the|your) )|which|who|whose)(?![a-z])/;
+/** Largest number of words that name what a question is about, if whole sections may answer it. */
+const maxTopicTerms = 2;
+/** Longest answer to such a question that needs a kind of answer, in sections. */
+const maxKindSections = 3;
 
 /**
  * Returns the outline of the document whose title is the topic of the question: what is below each of its headings, as far as the
  * evidence has them. Nothing if no title is the topic.
  */
-export function outlineOf({ question, sources }: Evidence): Quotation[] {
-  const topic = question.terms.filter(({ isFocus, weight }) => isFocus && weight >= 0.5);
+export function outlineOf(evidence: Evidence): Quotation[] {
+  return sectionsOfPage(evidence).slice(0, maxSections);
+}
+
+/**
+ * Returns the sections whose heading says as much as a short question does, with the kind of answer that it needs: "When the money arrives" for
+ * "How long does a refund take?". Nothing if the question is about more than a heading says.
+ */
+export function sectionsFor(evidence: Evidence): Quotation[] {
+  const { question, sources } = evidence;
+  const asksDenied = negates(question.plain);
+  const canHead = question.wants === undefined ? asksDenied : ofPages.has(question.wants);
+  if (!isBrief(evidence) || !canHead) return [];
+  const topic = topicOf(evidence);
+  return sources
+    .filter(({ isForeign }) => !isForeign)
+    .flatMap((source) =>
+      firstStatements(source).filter(({ heading }) => {
+        if (heading === source.passage.title) return false;
+        const text = toSearchText(heading);
+        if (question.wants === undefined && !negates(heading)) return false;
+        return topic.every((term) => matchTerm(term, text) >= minMatch);
+      }),
+    )
+    .filter((section) => showsWanted(evidence, section))
+    .slice(0, maxKindSections);
+}
+
+/**
+ * Returns what a page says about a short question that its title says as well: its sections with the kind of answer that the question needs, or
+ * its outline if the question names no kind.
+ */
+export function pageFor(evidence: Evidence): Quotation[] {
+  const { wants, plain } = evidence.question;
+  if (!isBrief(evidence)) return [];
+  if (wants === undefined) return asksForOne.test(plain) ? [] : outlineOf(evidence);
+  if (!ofPages.has(wants)) return [];
+  return sectionsOfPage(evidence)
+    .filter((section) => showsWanted(evidence, section))
+    .slice(0, maxKindSections);
+}
+
+const topicOf = ({ question }: Evidence) => question.terms.filter(({ isFocus, weight }) => isFocus && weight >= 0.5);
+
+function isBrief(evidence: Evidence): boolean {
+  const topic = topicOf(evidence);
+  const isNamed = topic.some(({ isExact, isName }) => isExact || isName);
+  return topic.length > 0 && topic.length <= maxTopicTerms && !isNamed;
+}
+
+function showsWanted({ question: { wants } }: Evidence, { candidates }: Quotation): boolean {
+  if (wants === undefined) return true;
+  return candidates.some(({ unit, text }) =>
+    wants === 'steps' ? unit.number !== undefined : showsKind(wants, text.plain),
+  );
+}
+
+function sectionsOfPage(evidence: Evidence): Quotation[] {
+  const { sources } = evidence;
+  const topic = topicOf(evidence);
   if (topic.length === 0) return [];
   const titled = sources.find(
     ({ text, isForeign }) => !isForeign && topic.every((term) => matchTerm(term, text.title) >= minMatch),
@@ -24,10 +93,10 @@ export function outlineOf({ question, sources }: Evidence): Quotation[] {
   const parts = sources
     .filter(({ passage }) => documentOf(passage) === id)
     .toSorted((a, b) => a.passage.ordinal - b.passage.ordinal);
-  return parts.flatMap(firstStatements).slice(0, maxSections);
+  return parts.flatMap(firstStatements);
 }
 
-/** Returns what is below each heading: its first list or table if that is short, otherwise its first statement. */
+/** Returns what is below each heading: the beginning of its first list or table with the line above it, or its first statement. */
 function firstStatements({ passage, candidates }: Source): Quotation[] {
   const sections = Map.groupBy(
     candidates,
@@ -39,6 +108,11 @@ function firstStatements({ passage, candidates }: Source): Quotation[] {
     const items = section.filter(
       ({ unit }) => item !== undefined && unit.block === item.unit.block && unit.kind === item.unit.kind,
     );
-    return { heading, candidates: items.length > 0 && items.length <= maxItems ? items : [first] };
+    if (items.length === 0) return { heading, candidates: [first] };
+    const lead =
+      item?.unit.leadIndex === undefined
+        ? []
+        : section.filter(({ index }) => index <= (item.unit.leadIndex as number)).slice(-2);
+    return { heading, candidates: [...lead, ...items.slice(0, maxItems)] };
   });
 }

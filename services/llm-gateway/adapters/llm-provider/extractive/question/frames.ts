@@ -6,7 +6,7 @@ export const ENGLISH_FRAME = new Set([
   'dear',
   ...words(`
   mani much long often soon pleas want need know get got go goe let say sai said ask question happen mean work wonder hello hei hi
-  possibl allow abl mai might must shall would like help possibli name call anyth someth differ kind type us thank cheer regard advanc
+  possibl allow abl mai might must shall would like help possibli name call anyth someth item differ kind type us thank cheer regard advanc
   on two wai thing make made take give given now ever never still yet alreadi even realli actual just quick quickli onli exactli around
   come came try tri think thought hope look forward sure sorri kindli bunch lot love good great nice fine well bit littl veri much too
   havent hasnt wasnt werent shouldnt couldnt wouldnt till
@@ -36,9 +36,9 @@ export const CHINESE_FRAME = words(`
 
 /** Words for the kind of answer. The answer shows its kind by itself, so they have a low weight. English as stems. */
 export const KIND_WORDS =
-  words(`区别 差别 不同 多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
+  words(`政策 规定 规则 条款 须知 区别 差别 不同 多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
   step explain overview list option compar differ longer shorter bigger larger smaller cheaper better higher lower heavier faster
-  summar summari summaris current polici rule vs versu`);
+  summar summari summaris current polici rule term condit timelin vs versu`);
 
 /** Phrases of courtesy, which are cut from a message before it is read. */
 export const COURTESY =

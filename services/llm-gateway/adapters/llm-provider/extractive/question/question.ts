@@ -93,7 +93,7 @@ const backgroundFactor = 0.5;
 const conceptWeight = 0.4;
 
 const wantsOutline =
-  /介绍一?下|概述|总结|概括|说明一下|都有什么规定|分别(?:干|做|是)什么|(?<![a-z])(?:summar|overview|outline|instructions|tell me (?:all|everything) about)/;
+  /介绍一?下|概述|总结|概括|说明一下|都有什么规定|(?:政策|规定|规则|条款|须知)(?:是什么|有哪些|是怎样的)?[？?。]?$|分别(?:干|做|是)什么|(?<![a-z])(?:summar|overview|outline|instructions|tell me (?:all|everything) about|polic(?:y|ies)[?.]?$)/;
 const wantsList =
   /哪些|有什么|都有|几种|哪几|列出|清单|资料|(?<![a-z])(?:list|which|what (?:are|do|does|colou?rs|values|options|exactly|else)|what's (?:in|included)|what is (?:in|included)|options)(?![a-z])/;
 

@@ -38,9 +38,12 @@ const checked = new Set([
   'rental/campsite',
   'library/影院',
 ]);
-/** Other wordings of what customers reported. They check too, by themselves. */
-const reworded = 'shop/variants';
-const isChecked = ({ subject }: Example) => checked.has(subject) || subject === reworded;
+/** Other wordings of what customers reported, and the shortest questions about every page of the shop. They check too, each by itself. */
+const apart = new Map([
+  ['shop/variants', 'other wordings of reported questions'],
+  ['shop/basics', 'short questions about whole pages'],
+]);
+const isChecked = ({ subject }: Example) => checked.has(subject) || apart.has(subject);
 
 /** One question of an example, read with its evidence. */
 interface Case {
@@ -207,8 +210,10 @@ function main(path: string): void {
   const answers = (list: readonly Example[]) => list.map((example) => ({ example, text: answerOf(example, weights) }));
   process.stdout.write('subjects that never train:\n');
   report(answers(all.filter(({ subject }) => checked.has(subject))));
-  process.stdout.write('other wordings of reported questions:\n');
-  report(answers(all.filter(({ subject }) => subject === reworded)));
+  for (const [name, title] of apart) {
+    process.stdout.write(`${title}:\n`);
+    report(answers(all.filter(({ subject }) => subject === name)));
+  }
   const file = fileURLToPath(new URL('../rank/weights.json', import.meta.url));
   writeFileSync(file, `${JSON.stringify(weights, undefined, 2)}\n`);
   process.stdout.write(`threshold ${threshold}; wrote ${file}\n`);
