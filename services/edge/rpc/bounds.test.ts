@@ -224,3 +224,18 @@ describe('before the body', () => {
     expect(error).toMatchObject({ code: Code.ResourceExhausted });
   });
 });
+
+test.each(['application/grpc-web+json', 'application/grpc+json'])(
+  'a message of %s that is cut inside of a character is a mistake of its caller',
+  async (type) => {
+    const damaged = Buffer.from(`{"sessionId":[p${'\u{1f600}'.repeat(20)}`);
+    const response = await fetch(`${edge.url}${session}`, {
+      method: 'POST',
+      headers: { 'content-type': type, ...edge.authorization },
+      body: new Uint8Array(envelop(0, damaged)),
+    });
+    await response.arrayBuffer();
+    if (type.includes('web')) expect(response.headers.get('grpc-status')).toBe(String(Code.InvalidArgument));
+    expect(response.status).toBe(200);
+  },
+);

@@ -1,5 +1,6 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import {
+  Code,
   type ConnectRouter,
   createConnectRouter,
   createContextKey,
@@ -98,6 +99,7 @@ export function mountConnect(options: ConnectMountOptions): ConnectMount {
         await respond(explain(await handler(universal), handler.method), response, sender);
       } catch (error) {
         // An error of the rpc itself is part of the response; this is one of the connection, or a bug.
+        if (error instanceof URIError && !response.headersSent) return refuseText(request, response);
         if (!isGone(response)) {
           log.warn({ event: 'response_failed', rpc: path, err: error }, 'response failed');
           cut(response);
@@ -209,6 +211,18 @@ function timeoutsOf({ method }: UniversalHandler, limits: ConnectLimits): BodyTi
   return isUpload
     ? { silenceMs: limits.uploadIdleTimeoutMs }
     : { silenceMs: limits.bodyTimeoutMs, totalMs: limits.bodyTimeoutMs };
+}
+
+// Connect repeats what it could not read as JSON, cut in the middle of a character, and then cannot encode its own message.
+function refuseText(request: NodeRequest, response: NodeResponse): void {
+  const message = encodeURIComponent('the message is not the JSON of its type');
+  const type = String(request.headers['content-type'] ?? 'application/grpc+json');
+  response.writeHead(200, {
+    'content-type': type,
+    'grpc-status': String(Code.InvalidArgument),
+    'grpc-message': message,
+  });
+  response.end();
 }
 
 // A body for the refusal of a content type, which Connect's handlers leave empty. Plain JSON is what people try first.

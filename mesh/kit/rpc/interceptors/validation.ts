@@ -3,6 +3,7 @@ import { createValidator } from '@bufbuild/protovalidate';
 import { internal, invalidArgument } from '../../base/errors.ts';
 import type { Interceptor } from '../invoke.ts';
 import { quickCheckOf } from './quick-check.ts';
+import { badTimestamps } from './timestamps.ts';
 
 /** Makes the checks of a message now, so that the first call does not wait for it. */
 export function prepareCheck(schema: DescMessage): void {
@@ -25,6 +26,8 @@ export function validationInterceptor(): Interceptor {
 export function createCheck(): Check {
   const validator = createValidator();
   return (schema, message) => {
+    const times = badTimestamps(schema, message);
+    if (times.length > 0) throw invalidArgument(`${times.join(', ')}: is no time of the years 1 to 9999`);
     if (quickCheckOf(schema)(message)) return;
     const result = validator.validate(schema, message);
     if (result.kind === 'valid') return;
