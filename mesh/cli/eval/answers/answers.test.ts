@@ -56,6 +56,15 @@ test('only a loss on many questions is significant', async () => {
   await expect(compareAnswers(answersOf('r'), before)).rejects.toThrow('write it again');
 });
 
+test('questions that the baseline does not have are counted and not compared', async () => {
+  const before = toAnswerBaseline(answersOf('rr'));
+  const change = await compareAnswers(answersOf('rrwww'), before);
+  expect(change).toMatchObject({ newCount: 3, isSignificantDrop: false, change: { mean: 0 } });
+  const text = await describeAnswers(answersOf('rrwww'), { showsWrong: false, change });
+  expect(text).toContain('3 questions are not in it');
+  await expect(compareAnswers(answersOf('r'), { subjects: {} })).rejects.toThrow('none of these questions');
+});
+
 test('the report has a row for each language and kind', async () => {
   const text = await describeAnswers(answersOf('rw'), { showsWrong: true, change: undefined });
   expect(text).toMatch(/answerable\s+2\s+right 50\.0 %/);

@@ -12,6 +12,8 @@ export interface AnswerChange {
   change: Interval;
   /** The whole interval is below 0. */
   isSignificantDrop: boolean;
+  /** Questions that the baseline does not have: those of a new file, or at the end of one. They are not compared. */
+  newCount: number;
 }
 
 /** Returns the verdicts of a run, small enough to be committed: r(ight), p(artly), w(rong), x (refused). */
@@ -24,21 +26,24 @@ export function toAnswerBaseline(answers: readonly JudgedAnswer[]): AnswerBaseli
   return { subjects };
 }
 
-/** Compares a run with the baseline, question by question. Throws CommandError if their questions differ. */
+/** Compares a run with the baseline, question by question. Throws CommandError if the run lacks questions of a subject, or has only new ones. */
 export async function compareAnswers(answers: readonly JudgedAnswer[], before: AnswerBaseline): Promise<AnswerChange> {
   const now = toAnswerBaseline(answers).subjects;
   const differences: number[] = [];
   for (const [subject, verdicts] of Object.entries(now)) {
     const earlier = before.subjects[subject] ?? '';
-    if (earlier.length !== verdicts.length) {
+    if (earlier.length > verdicts.length) {
       throw new CommandError(
         `the baseline has ${earlier.length} questions of ${subject}, the run ${verdicts.length}: write it again (--write-baseline)`,
       );
     }
-    for (const [index, verdict] of [...verdicts].entries()) {
-      differences.push(Number(verdict === 'r') - Number(earlier[index] === 'r'));
+    for (const [index, verdict] of [...earlier].entries()) {
+      differences.push(Number(verdicts[index] === 'r') - Number(verdict === 'r'));
     }
   }
+  if (differences.length === 0) {
+    throw new CommandError('the baseline has none of these questions: write it again (--write-baseline)');
+  }
   const [change] = (await bootstrapIntervals([Float64Array.from(differences)], seededRandom(1))) as [Interval];
-  return { change, isSignificantDrop: change.high < 0 };
+  return { change, isSignificantDrop: change.high < 0, newCount: answers.length - differences.length };
 }

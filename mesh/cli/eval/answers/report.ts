@@ -69,9 +69,10 @@ function describeOne({ set, question, verdict, text }: JudgedAnswer): string {
   return `${verdict}: ${set}/${question.id} (${question.kind}) ${question.text}\n    ${text.replaceAll('\n', '\n    ')}`;
 }
 
-function describeChange({ change, isSignificantDrop }: AnswerChange): string {
+function describeChange({ change, isSignificantDrop, newCount }: AnswerChange): string {
+  const others = newCount === 0 ? '' : `; ${newCount} questions are not in it: write it again (--write-baseline)`;
   const verdict = isSignificantDrop ? 'WORSE than the baseline' : 'no worse than the baseline';
-  return `${verdict}: ${percent(change.mean)} right (${percent(change.low)} to ${percent(change.high)})`;
+  return `${verdict}: ${percent(change.mean)} right (${percent(change.low)} to ${percent(change.high)})${others}`;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
