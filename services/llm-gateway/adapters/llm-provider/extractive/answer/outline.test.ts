@@ -45,3 +45,7 @@ test.each([
 ])('no page answers a question that %s', (_, question) => {
   expect(answerTo(question)).not.toContain('Readers may have');
 });
+
+test('a list ends before the heading of the next section', () => {
+  expect(answerTo('What is your borrowing policy?')).toMatch(/\[2\]\n\nWhat cannot be borrowed:\n- /);
+});

@@ -49,6 +49,7 @@ export function sectionsFor(evidence: Evidence): Quotation[] {
       }),
     )
     .filter((section) => showsWanted(evidence, section))
+    .filter((section, _, [first]) => question.wants !== 'steps' || isOfSameDocument(section, first as Quotation))
     .slice(0, maxKindSections);
 }
 
@@ -65,6 +66,10 @@ export function pageFor(evidence: Evidence): Quotation[] {
     .filter((section) => showsWanted(evidence, section))
     .slice(0, maxKindSections);
 }
+
+/** Steps of two documents are not one way to do a thing. */
+const isOfSameDocument = ({ candidates: [a] }: Quotation, { candidates: [b] }: Quotation): boolean =>
+  a !== undefined && b !== undefined && documentOf(a.source.passage) === documentOf(b.source.passage);
 
 const topicOf = ({ question }: Evidence) => question.terms.filter(({ isFocus, weight }) => isFocus && weight >= 0.5);
 

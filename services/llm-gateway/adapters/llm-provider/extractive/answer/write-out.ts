@@ -8,6 +8,8 @@ interface Writer {
   pieces: string[];
   before: string;
   wasLine: boolean;
+  /** Whether it was an item of a list: what follows without a blank line would belong to the item. */
+  wasItem: boolean;
   isStarted: boolean;
 }
 
@@ -16,7 +18,7 @@ export const FOREIGN_NOTE = { zh: '资料中只有英文内容：', en: 'Only a 
 
 /** Returns quotations as pieces of text to send one after another, each unit with its marker [n]: the n-th passage, from 1. */
 export function writeOut(question: Question, quotations: readonly Quotation[], isContinued: boolean): string[] {
-  const writer: Writer = { pieces: [], before: '', wasLine: isContinued, isStarted: isContinued };
+  const writer: Writer = { pieces: [], before: '', wasLine: isContinued, wasItem: isContinued, isStarted: isContinued };
   // Quotations of one answer are in one language.
   if (quotations.some(({ candidates }) => candidates.some(({ source }) => source.isForeign))) {
     write(writer, FOREIGN_NOTE[question.language], true);
@@ -47,11 +49,16 @@ function writeQuotation(writer: Writer, question: Question, { heading, candidate
   }
 }
 
+const listItem = /^(?:-|\d+\.) /;
+
 function write(writer: Writer, piece: string, isLine: boolean, body = piece): void {
-  const gap = !writer.isStarted ? '' : isLine || writer.wasLine ? '\n' : gapBetween(writer.before, body);
+  const isItem = isLine && listItem.test(piece);
+  const line = writer.wasItem && !isItem ? '\n\n' : '\n';
+  const gap = !writer.isStarted ? '' : isLine || writer.wasLine ? line : gapBetween(writer.before, body);
   writer.pieces.push(gap + piece);
   writer.before = body;
   writer.wasLine = isLine;
+  writer.wasItem = isItem;
   writer.isStarted = true;
 }
 
