@@ -73,3 +73,14 @@ test('a message of any length takes little time', () => {
   for (let count = 0; count < 50; count++) route(long);
   expect((threadCpuMs() - before) / 50).toBeLessThan(5);
 });
+
+test.each([
+  'Do you have a store?',
+  'Do you have parking?',
+  'Do you offer discounts?',
+  'Are you hiring?',
+  'When can I call you?',
+  'Is there a loyalty programme?',
+])('what the organisation has is searched: %s', (message) => {
+  expect(isSearched(route(message).act)).toBe(true);
+});

@@ -32,6 +32,17 @@ const searched: ReadonlySet<ConversationAct> = new Set([
   ConversationAct.OTHER_LANGUAGE,
 ]);
 
+/** "Do you have parking?" has the form of "Do you have friends?", but friends are known words of small talk. */
+const asksForOffer =
+  /(?<![a-z])(?:do|are) you(?: guys| also| still)? (?:have|offer|sell|accept|provide|take|carry|stock|hiring|open)(?![a-z])/i;
+
+/** Acts that are about the assistant, and not about what the documents describe. */
+const ofAssistant: ReadonlySet<ConversationAct> = new Set([
+  ConversationAct.OUT_OF_SCOPE,
+  ConversationAct.SMALLTALK,
+  ConversationAct.IDENTITY,
+]);
+
 /** Asks about what the documents may describe, in words that small talk has too: opening hours, a restaurant on board, a size. */
 const asksAboutSubject =
   /(?<![a-z])(?:(?:is|are) there an?y? |(?:what time|when) (?:do|does|is|are|can|must|should) (?:you|i|we|the|your) [a-z])|\d ?x ?\d+ ?(?:[cm]?m(?![a-z])|[a-z]{3,})/i;
@@ -69,9 +80,10 @@ function createReader(model: ActModel): Router {
     const act = acts[best] ?? ConversationAct.QUESTION;
     const probability = probabilities[best] ?? 0;
     if (isSearched(act)) return { act, probability };
+    const unknown = unknownOf(features);
     const isOwnSubject =
-      unknownOf(features) > (maxUnknownOf.get(act) ?? maxUnknown) ||
-      (act === ConversationAct.OUT_OF_SCOPE && asksAboutSubject.test(message));
+      unknown > (maxUnknownOf.get(act) ?? maxUnknown) ||
+      (ofAssistant.has(act) && (asksAboutSubject.test(message) || (unknown > 0 && asksForOffer.test(message))));
     return probability < minProbability || isOwnSubject
       ? { act: ConversationAct.QUESTION, probability }
       : { act, probability };
