@@ -31,7 +31,7 @@ test('a catalog of an earlier release, with a list for each version, is brought 
   const columns = [
     ...counters,
     ...added.map((name) => `ALTER TABLE document DROP COLUMN ${name}`),
-    ...['regions', 'boost'].map((name) => `ALTER TABLE chunk DROP COLUMN ${name}`),
+    ...['regions', 'boost', 'context'].map((name) => `ALTER TABLE chunk DROP COLUMN ${name}`),
   ];
   const earlier = ['DROP TABLE access_change', ...columns, 'PRAGMA user_version = 2'];
   change('catalog', `UPDATE document ${open}`, ...earlier);
