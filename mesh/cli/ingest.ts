@@ -135,7 +135,11 @@ export async function ingestFiles(
 }
 
 /** Follows a job to its end, or until it is held, with a progress line. */
-async function followJob(indexer: Client<typeof IndexerService>, jobId: string, progress: Progress): Promise<Job> {
+export async function followJob(
+  indexer: Client<typeof IndexerService>,
+  jobId: string,
+  progress: Progress,
+): Promise<Job> {
   let last: Job | undefined;
   for await (const { job } of indexer.watchJob({ jobId })) {
     if (job === undefined) continue;

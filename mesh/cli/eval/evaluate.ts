@@ -26,6 +26,7 @@ npm run eval -- router [options]      measures what says whether a message is a 
 npm run eval -- rewrite [options]     measures what makes a follow-up understandable alone
 npm run eval -- verifier <folder>     measures the check of sentences: npm run eval -- verifier --help
 npm run eval -- personal-data         measures what is found of personal data: npm run eval -- personal-data --help
+npm run eval -- promote --corpus <n>  runs the gate of a held version again: npm run eval -- promote --help
 
 Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
 documents are indexed (only what changed), then every question is one call of Retrieve.

@@ -6,7 +6,7 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toPageToken } from '../convert.ts';
 import type { JobChanges } from '../jobs/job-changes.ts';
-import type { JobStore } from '../jobs/job-store.ts';
+import type { JobStore, JobWish } from '../jobs/job-store.ts';
 import type { JobWorker } from '../jobs/job-worker.ts';
 import type { GateStore } from './gate-store.ts';
 import { reportOf } from './report.ts';
@@ -20,19 +20,23 @@ export interface GateRpcDeps {
   worker: Pick<JobWorker, 'wake'>;
   changes: Pick<JobChanges, 'announce'>;
   clock: () => number;
-  /** Called when a held version was decided. */
+  /** Called when a held version was decided, or is checked again. */
   decided(): Promise<void>;
 }
 
 /** Creates the rpcs of the gate. They see only the jobs of the caller's tenant. */
 export function createGateRpcs(deps: GateRpcDeps): ServiceHandlers<typeof VersionGateService> {
   const { jobs, gates, worker, changes, clock } = deps;
-  const decide = async (jobId: string, isApproved: boolean, comment: string, { principal }: CallContext) => {
-    const decision = { isApproved, user: principal.user, comment };
-    const job = await jobs.request(principal.tenant, jobId, { kind: 'decide', ...decision });
+  const release = async (jobId: string, wish: JobWish, { principal }: CallContext) => {
+    const job = await jobs.request(principal.tenant, jobId, wish);
     await deps.decided();
     worker.wake();
     changes.announce(jobId);
+    return job;
+  };
+  const decide = async (jobId: string, isApproved: boolean, comment: string, context: CallContext) => {
+    const { user } = context.principal;
+    const job = await release(jobId, { kind: 'decide', isApproved, user, comment }, context);
     return { report: reportOf(job.gate) };
   };
   const gateOf = async (tenant: string, corpus: string) => {
@@ -66,6 +70,10 @@ export function createGateRpcs(deps: GateRpcDeps): ServiceHandlers<typeof Versio
       };
     },
     approveVersion: ({ jobId, comment }, context) => decide(jobId, true, comment, context),
+    async checkVersion({ jobId }, context) {
+      await release(jobId, { kind: 'check' }, context);
+      return {};
+    },
     rejectVersion: ({ jobId, comment }, context) => decide(jobId, false, comment, context),
     async putGate({ corpus, gate }, { principal }) {
       const { tenant, user, groups } = principal;

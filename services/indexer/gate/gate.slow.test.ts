@@ -144,6 +144,22 @@ test('a rejected version is dropped, and so is a held one that its uploader canc
   expect(errorInfoOf(refusal)?.reason).toBe('JOB_STATE');
 });
 
+test('a held version is checked again on request: held again, or live once it passes', async () => {
+  await mesh.ingest({ 'a.jsonl': jsonl(40) }, { corpus });
+  const { jobId, gate: first } = await mesh.ingest({ 'a.jsonl': jsonl(5) }, { corpus, deleteMissing: true });
+  await mesh.gate.checkVersion({ jobId }, await mesh.as());
+  const again = await mesh.finish(jobId);
+  expect(again.state).toBe(JobState.HELD);
+  expect(again.gate?.checks).toEqual(first?.checks);
+  expect(mesh.index.live(corpus).size).toBe(40);
+  await mesh.gate.putGate({ corpus, gate: { mode: GateMode.OFF } }, await mesh.as());
+  await mesh.gate.checkVersion({ jobId }, await mesh.as());
+  expect(await mesh.finish(jobId)).toMatchObject({ state: JobState.SUCCEEDED, version: 2n });
+  expect(mesh.index.live(corpus).size).toBe(5);
+  const refusal = await mesh.gate.checkVersion({ jobId }, await mesh.as()).catch((error: unknown) => error);
+  expect(errorInfoOf(refusal)?.reason).toBe('JOB_STATE');
+});
+
 test('an approved version whose corpus was rolled back meanwhile is built and checked again', async () => {
   await mesh.ingest({ 'a.jsonl': jsonl(20) }, { corpus });
   await mesh.ingest({ 'a.jsonl': jsonl(40) }, { corpus });

@@ -5,7 +5,17 @@ import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { lockKey, lockNames } from '#kit/storage/postgres/database.ts';
 import { type JobStore, type JobWish, LeaseLostError, type Taker } from './job-store.ts';
-import { cancelOf, decisionOf, type JobRow, type JobsSchema, retryOf, toChange, toRecord, toRow } from './job-table.ts';
+import {
+  cancelOf,
+  checkOf,
+  decisionOf,
+  type JobRow,
+  type JobsSchema,
+  retryOf,
+  toChange,
+  toRecord,
+  toRow,
+} from './job-table.ts';
 
 /** Lost workers after which the job itself is considered the cause and fails. */
 const lostMax = 50;
@@ -137,6 +147,8 @@ function changeOf(row: JobRow, wish: JobWish, now: number) {
       return cancelOf(row);
     case 'retry':
       return retryOf(row);
+    case 'check':
+      return checkOf(row);
     case 'decide':
       return decisionOf(row, wish, now);
     default:

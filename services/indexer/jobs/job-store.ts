@@ -66,10 +66,11 @@ export interface JobRecord extends Omit<NewJob, 'totalBytes' | 'source' | 'isUrg
   gate: string;
 }
 
-/** What a caller wants of a job. `decide`: approves or rejects a held version. */
+/** What a caller wants of a job. `check`: checks a held version again. `decide`: approves or rejects it. */
 export type JobWish =
   | { kind: 'cancel' }
   | { kind: 'retry' }
+  | { kind: 'check' }
   | { kind: 'decide'; isApproved: boolean; user: string; comment: string };
 
 /** A worker's exclusive right to work on a job until the lease expires. */

@@ -215,6 +215,16 @@ export function retryOf(row: JobRow) {
 }
 
 /**
+ * Returns the columns that a new check changes: the job continues as one that was interrupted before its gate. Without the expected count of
+ * documents the version is not published unchecked. Throws FAILED_PRECONDITION if the version is not held.
+ */
+export function checkOf(row: JobRow) {
+  if (row.state !== JobState.HELD) throw wrongState(row, 'only a held version is checked again');
+  const { isBuilding, version } = JSON.parse(row.checkpoint) as Checkpoint;
+  return { state: JobState.QUEUED, attempt_count: 0, gate: '', checkpoint: JSON.stringify({ isBuilding, version }) };
+}
+
+/**
  * Returns the columns that a decision changes: an approved job publishes its version as the next step, a rejected one drops it. Throws
  * FAILED_PRECONDITION if the version is not held.
  */

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/version_gate.proto.
  */
 export const file_ragmesh_indexer_v1_version_gate: GenFile = /*@__PURE__*/
-  fileDesc("CiVyYWdtZXNoL2luZGV4ZXIvdjEvdmVyc2lvbl9nYXRlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEibQoXTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QSFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZgoYTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlEjEKCHZlcnNpb25zGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkhlbGRWZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrCgtIZWxkVmVyc2lvbhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEgwKBHVzZXIYAyABKAkSLgoGcmVwb3J0GAQgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTQoVQXBwcm92ZVZlcnNpb25SZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGIAIIkgKFkFwcHJvdmVWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTAoUUmVqZWN0VmVyc2lvblJlcXVlc3QSGQoGam9iX2lkGAEgASgJQgm6SAZyBBABGEASGQoHY29tbWVudBgCIAEoCUIIukgFcgMYgAgiRwoVUmVqZWN0VmVyc2lvblJlc3BvbnNlEi4KBnJlcG9ydBgBIAEoCzIeLnJhZ21lc2guaW5kZXhlci52MS5HYXRlUmVwb3J0InEKDlB1dEdhdGVSZXF1ZXN0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEiYKBGdhdGUYAiABKAsyGC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZSI5Cg9QdXRHYXRlUmVzcG9uc2USJgoEZ2F0ZRgBIAEoCzIYLnJhZ21lc2guaW5kZXhlci52MS5HYXRlIisKDkdldEdhdGVSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAIn0KD0dldEdhdGVSZXNwb25zZRImCgRnYXRlGAEgASgLMhgucmFnbWVzaC5pbmRleGVyLnYxLkdhdGUSEgoKY2hhbmdlZF9ieRgCIAEoCRIuCgpjaGFuZ2VkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJkCgRHYXRlEjYKBG1vZGUYASABKA4yHC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZU1vZGVCCrpIB4IBBBABIAASJAoJZGF0YV9zZXRzGAIgAygJQhG6SA6SAQsQCCIHcgUQARiAASKQAwoKR2F0ZVJlcG9ydBIPCgd2ZXJzaW9uGAEgASgEEhQKDGxpdmVfdmVyc2lvbhgCIAEoBBIwCgd2ZXJkaWN0GAMgASgOMh8ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVWZXJkaWN0Ei0KBmNoZWNrcxgEIAMoCzIdLnJhZ21lc2guaW5kZXhlci52MS5HYXRlQ2hlY2sSLwoHZmlndXJlcxgFIAMoCzIeLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRmlndXJlEjoKD3dvcnNlX3F1ZXN0aW9ucxgGIAMoCzIhLnJhZ21lc2guaW5kZXhlci52MS5Xb3JzZVF1ZXN0aW9uEhMKC3dvcnNlX2NvdW50GAcgASgNEhQKDGJldHRlcl9jb3VudBgIIAEoDRIuCgpjaGVja2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCghkZWNpc2lvbhgKIAEoCzIgLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRGVjaXNpb24iigEKCUdhdGVDaGVjaxIvCgRraW5kGAEgASgOMiEucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVDaGVja0tpbmQSDgoGcGFzc2VkGAIgASgIEg8KB2ZpbmRpbmcYAyABKAkSFQoNY2hlY2tlZF9jb3VudBgEIAEoBBIUCgxkb2N1bWVudF9pZHMYBSADKAkiZgoKR2F0ZUZpZ3VyZRIQCghkYXRhX3NldBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGxpdmUYAyABKAESDwoHY2hlY2tlZBgEIAEoARILCgNsb3cYBSABKAESDAoEaGlnaBgGIAEoASJgCg1Xb3JzZVF1ZXN0aW9uEhAKCGRhdGFfc2V0GAEgASgJEhAKCHF1ZXJ5X2lkGAIgASgJEgwKBHRleHQYAyABKAkSDAoEbGl2ZRgEIAEoARIPCgdjaGVja2VkGAUgASgBIm8KDEdhdGVEZWNpc2lvbhIQCghhcHByb3ZlZBgBIAEoCBIMCgR1c2VyGAIgASgJEi4KCmRlY2lkZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBCABKAkqaAoIR2F0ZU1vZGUSGQoVR0FURV9NT0RFX1VOU1BFQ0lGSUVEEAASEQoNR0FURV9NT0RFX09GRhABEhgKFEdBVEVfTU9ERV9JTlZBUklBTlRTEAISFAoQR0FURV9NT0RFX0pVREdFRBADKlsKC0dhdGVWZXJkaWN0EhwKGEdBVEVfVkVSRElDVF9VTlNQRUNJRklFRBAAEhcKE0dBVEVfVkVSRElDVF9QQVNTRUQQARIVChFHQVRFX1ZFUkRJQ1RfSEVMRBACKqIBCg1HYXRlQ2hlY2tLaW5kEh8KG0dBVEVfQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhwKGEdBVEVfQ0hFQ0tfS0lORF9DT05URU5UUxABEhgKFEdBVEVfQ0hFQ0tfS0lORF9TSVpFEAISGQoVR0FURV9DSEVDS19LSU5EX0xFQUtTEAMSHQoZR0FURV9DSEVDS19LSU5EX1FVRVNUSU9OUxAEMssEChJWZXJzaW9uR2F0ZVNlcnZpY2USfwoQTGlzdEhlbGRWZXJzaW9ucxIrLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVsZFZlcnNpb25zUmVxdWVzdBosLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVsZFZlcnNpb25zUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQSdgoOQXBwcm92ZVZlcnNpb24SKS5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZVZlcnNpb25SZXF1ZXN0GioucmFnbWVzaC5pbmRleGVyLnYxLkFwcHJvdmVWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQScwoNUmVqZWN0VmVyc2lvbhIoLnJhZ21lc2guaW5kZXhlci52MS5SZWplY3RWZXJzaW9uUmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5SZWplY3RWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQSYQoHUHV0R2F0ZRIiLnJhZ21lc2guaW5kZXhlci52MS5QdXRHYXRlUmVxdWVzdBojLnJhZ21lc2guaW5kZXhlci52MS5QdXRHYXRlUmVzcG9uc2UiDaK7GAkIiCcQARgCIAQSZAoHR2V0R2F0ZRIiLnJhZ21lc2guaW5kZXhlci52MS5HZXRHYXRlUmVxdWVzdBojLnJhZ21lc2guaW5kZXhlci52MS5HZXRHYXRlUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiVyYWdtZXNoL2luZGV4ZXIvdjEvdmVyc2lvbl9nYXRlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEibQoXTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QSFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZgoYTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlEjEKCHZlcnNpb25zGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkhlbGRWZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrCgtIZWxkVmVyc2lvbhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEgwKBHVzZXIYAyABKAkSLgoGcmVwb3J0GAQgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTQoVQXBwcm92ZVZlcnNpb25SZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGIAIIkgKFkFwcHJvdmVWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiMAoTQ2hlY2tWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCIWChRDaGVja1ZlcnNpb25SZXNwb25zZSJMChRSZWplY3RWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIZCgdjb21tZW50GAIgASgJQgi6SAVyAxiACCJHChVSZWplY3RWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQicQoOUHV0R2F0ZVJlcXVlc3QSNwoGY29ycHVzGAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSJgoEZ2F0ZRgCIAEoCzIYLnJhZ21lc2guaW5kZXhlci52MS5HYXRlIjkKD1B1dEdhdGVSZXNwb25zZRImCgRnYXRlGAEgASgLMhgucmFnbWVzaC5pbmRleGVyLnYxLkdhdGUiKwoOR2V0R2F0ZVJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAifQoPR2V0R2F0ZVJlc3BvbnNlEiYKBGdhdGUYASABKAsyGC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZRISCgpjaGFuZ2VkX2J5GAIgASgJEi4KCmNoYW5nZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImQKBEdhdGUSNgoEbW9kZRgBIAEoDjIcLnJhZ21lc2guaW5kZXhlci52MS5HYXRlTW9kZUIKukgHggEEEAEgABIkCglkYXRhX3NldHMYAiADKAlCEbpIDpIBCxAIIgdyBRABGIABIpADCgpHYXRlUmVwb3J0Eg8KB3ZlcnNpb24YASABKAQSFAoMbGl2ZV92ZXJzaW9uGAIgASgEEjAKB3ZlcmRpY3QYAyABKA4yHy5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZVZlcmRpY3QSLQoGY2hlY2tzGAQgAygLMh0ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVDaGVjaxIvCgdmaWd1cmVzGAUgAygLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVGaWd1cmUSOgoPd29yc2VfcXVlc3Rpb25zGAYgAygLMiEucmFnbWVzaC5pbmRleGVyLnYxLldvcnNlUXVlc3Rpb24SEwoLd29yc2VfY291bnQYByABKA0SFAoMYmV0dGVyX2NvdW50GAggASgNEi4KCmNoZWNrZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKCGRlY2lzaW9uGAogASgLMiAucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVEZWNpc2lvbiKKAQoJR2F0ZUNoZWNrEi8KBGtpbmQYASABKA4yIS5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZUNoZWNrS2luZBIOCgZwYXNzZWQYAiABKAgSDwoHZmluZGluZxgDIAEoCRIVCg1jaGVja2VkX2NvdW50GAQgASgEEhQKDGRvY3VtZW50X2lkcxgFIAMoCSJmCgpHYXRlRmlndXJlEhAKCGRhdGFfc2V0GAEgASgJEgwKBG5hbWUYAiABKAkSDAoEbGl2ZRgDIAEoARIPCgdjaGVja2VkGAQgASgBEgsKA2xvdxgFIAEoARIMCgRoaWdoGAYgASgBImAKDVdvcnNlUXVlc3Rpb24SEAoIZGF0YV9zZXQYASABKAkSEAoIcXVlcnlfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRIMCgRsaXZlGAQgASgBEg8KB2NoZWNrZWQYBSABKAEibwoMR2F0ZURlY2lzaW9uEhAKCGFwcHJvdmVkGAEgASgIEgwKBHVzZXIYAiABKAkSLgoKZGVjaWRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY29tbWVudBgEIAEoCSpoCghHYXRlTW9kZRIZChVHQVRFX01PREVfVU5TUEVDSUZJRUQQABIRCg1HQVRFX01PREVfT0ZGEAESGAoUR0FURV9NT0RFX0lOVkFSSUFOVFMQAhIUChBHQVRFX01PREVfSlVER0VEEAMqWwoLR2F0ZVZlcmRpY3QSHAoYR0FURV9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFwoTR0FURV9WRVJESUNUX1BBU1NFRBABEhUKEUdBVEVfVkVSRElDVF9IRUxEEAIqogEKDUdhdGVDaGVja0tpbmQSHwobR0FURV9DSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASHAoYR0FURV9DSEVDS19LSU5EX0NPTlRFTlRTEAESGAoUR0FURV9DSEVDS19LSU5EX1NJWkUQAhIZChVHQVRFX0NIRUNLX0tJTkRfTEVBS1MQAxIdChlHQVRFX0NIRUNLX0tJTkRfUVVFU1RJT05TEAQyvQUKElZlcnNpb25HYXRlU2VydmljZRJ/ChBMaXN0SGVsZFZlcnNpb25zEisucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RIZWxkVmVyc2lvbnNSZXF1ZXN0GiwucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RIZWxkVmVyc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ2Cg5BcHByb3ZlVmVyc2lvbhIpLnJhZ21lc2guaW5kZXhlci52MS5BcHByb3ZlVmVyc2lvblJlcXVlc3QaKi5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZVZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAIgBBJwCgxDaGVja1ZlcnNpb24SJy5yYWdtZXNoLmluZGV4ZXIudjEuQ2hlY2tWZXJzaW9uUmVxdWVzdBooLnJhZ21lc2guaW5kZXhlci52MS5DaGVja1ZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAIgBBJzCg1SZWplY3RWZXJzaW9uEigucmFnbWVzaC5pbmRleGVyLnYxLlJlamVjdFZlcnNpb25SZXF1ZXN0GikucmFnbWVzaC5pbmRleGVyLnYxLlJlamVjdFZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAIgBBJhCgdQdXRHYXRlEiIucmFnbWVzaC5pbmRleGVyLnYxLlB1dEdhdGVSZXF1ZXN0GiMucmFnbWVzaC5pbmRleGVyLnYxLlB1dEdhdGVSZXNwb25zZSINorsYCQiIJxABGAIgBBJkCgdHZXRHYXRlEiIucmFnbWVzaC5pbmRleGVyLnYxLkdldEdhdGVSZXF1ZXN0GiMucmFnbWVzaC5pbmRleGVyLnYxLkdldEdhdGVSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Selects held versions.
@@ -175,6 +175,42 @@ export const ApproveVersionResponseSchema: GenMessage<ApproveVersionResponse> = 
 /**
  * Names a held version by its job.
  *
+ * @generated from message ragmesh.indexer.v1.CheckVersionRequest
+ */
+export type CheckVersionRequest = Message<"ragmesh.indexer.v1.CheckVersionRequest"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.CheckVersionRequest.
+ * Use `create(CheckVersionRequestSchema)` to create a new message.
+ */
+export const CheckVersionRequestSchema: GenMessage<CheckVersionRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 5);
+
+/**
+ * The version will be checked; WatchJob shows the new report.
+ *
+ * @generated from message ragmesh.indexer.v1.CheckVersionResponse
+ */
+export type CheckVersionResponse = Message<"ragmesh.indexer.v1.CheckVersionResponse"> & {
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.CheckVersionResponse.
+ * Use `create(CheckVersionResponseSchema)` to create a new message.
+ */
+export const CheckVersionResponseSchema: GenMessage<CheckVersionResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 6);
+
+/**
+ * Names a held version by its job.
+ *
  * @generated from message ragmesh.indexer.v1.RejectVersionRequest
  */
 export type RejectVersionRequest = Message<"ragmesh.indexer.v1.RejectVersionRequest"> & {
@@ -198,7 +234,7 @@ export type RejectVersionRequest = Message<"ragmesh.indexer.v1.RejectVersionRequ
  * Use `create(RejectVersionRequestSchema)` to create a new message.
  */
 export const RejectVersionRequestSchema: GenMessage<RejectVersionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 5);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 7);
 
 /**
  * The version is rejected; WatchJob shows when it is dropped.
@@ -219,7 +255,7 @@ export type RejectVersionResponse = Message<"ragmesh.indexer.v1.RejectVersionRes
  * Use `create(RejectVersionResponseSchema)` to create a new message.
  */
 export const RejectVersionResponseSchema: GenMessage<RejectVersionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 6);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 8);
 
 /**
  * The gate to set.
@@ -247,7 +283,7 @@ export type PutGateRequest = Message<"ragmesh.indexer.v1.PutGateRequest"> & {
  * Use `create(PutGateRequestSchema)` to create a new message.
  */
 export const PutGateRequestSchema: GenMessage<PutGateRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 7);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 9);
 
 /**
  * The gate is set.
@@ -268,7 +304,7 @@ export type PutGateResponse = Message<"ragmesh.indexer.v1.PutGateResponse"> & {
  * Use `create(PutGateResponseSchema)` to create a new message.
  */
 export const PutGateResponseSchema: GenMessage<PutGateResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 8);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 10);
 
 /**
  * Names a corpus.
@@ -289,7 +325,7 @@ export type GetGateRequest = Message<"ragmesh.indexer.v1.GetGateRequest"> & {
  * Use `create(GetGateRequestSchema)` to create a new message.
  */
 export const GetGateRequestSchema: GenMessage<GetGateRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 9);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 11);
 
 /**
  * The gate.
@@ -324,7 +360,7 @@ export type GetGateResponse = Message<"ragmesh.indexer.v1.GetGateResponse"> & {
  * Use `create(GetGateResponseSchema)` to create a new message.
  */
 export const GetGateResponseSchema: GenMessage<GetGateResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 10);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 12);
 
 /**
  * What a version of a corpus must prove.
@@ -352,7 +388,7 @@ export type Gate = Message<"ragmesh.indexer.v1.Gate"> & {
  * Use `create(GateSchema)` to create a new message.
  */
 export const GateSchema: GenMessage<Gate> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 11);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 13);
 
 /**
  * The result of a gate.
@@ -436,7 +472,7 @@ export type GateReport = Message<"ragmesh.indexer.v1.GateReport"> & {
  * Use `create(GateReportSchema)` to create a new message.
  */
 export const GateReportSchema: GenMessage<GateReport> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 12);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 14);
 
 /**
  * The result of one check.
@@ -485,7 +521,7 @@ export type GateCheck = Message<"ragmesh.indexer.v1.GateCheck"> & {
  * Use `create(GateCheckSchema)` to create a new message.
  */
 export const GateCheckSchema: GenMessage<GateCheck> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 13);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 15);
 
 /**
  * A figure of judged questions, of both versions.
@@ -541,7 +577,7 @@ export type GateFigure = Message<"ragmesh.indexer.v1.GateFigure"> & {
  * Use `create(GateFigureSchema)` to create a new message.
  */
 export const GateFigureSchema: GenMessage<GateFigure> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 14);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 16);
 
 /**
  * A judged question that became worse.
@@ -590,7 +626,7 @@ export type WorseQuestion = Message<"ragmesh.indexer.v1.WorseQuestion"> & {
  * Use `create(WorseQuestionSchema)` to create a new message.
  */
 export const WorseQuestionSchema: GenMessage<WorseQuestion> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 15);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 17);
 
 /**
  * What an operator decided about a held version.
@@ -632,7 +668,7 @@ export type GateDecision = Message<"ragmesh.indexer.v1.GateDecision"> & {
  * Use `create(GateDecisionSchema)` to create a new message.
  */
 export const GateDecisionSchema: GenMessage<GateDecision> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 16);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 18);
 
 /**
  * What a gate checks.
@@ -804,6 +840,17 @@ export const VersionGateService: GenService<{
     methodKind: "unary";
     input: typeof ApproveVersionRequestSchema;
     output: typeof ApproveVersionResponseSchema;
+  },
+  /**
+   * Runs the gate on a held version again, as after a change of its questions, its settings or the live version. It becomes live if it passes,
+   * else it is held again. FAILED_PRECONDITION (JOB_STATE) if the version is not held.
+   *
+   * @generated from rpc ragmesh.indexer.v1.VersionGateService.CheckVersion
+   */
+  checkVersion: {
+    methodKind: "unary";
+    input: typeof CheckVersionRequestSchema;
+    output: typeof CheckVersionResponseSchema;
   },
   /**
    * Drops a held version and cancels its job. The live version does not change.
