@@ -149,7 +149,8 @@ test.skipIf(!hasCommand('mvn') && skipped('mvn', 1, 'apt-get install maven openj
     const cwd = join(examples, 'grpc-java');
     const maven = (...goals: string[]) => run('mvn', ['-q', '-B', `-Dcontracts=${join(root, 'proto')}`, ...goals], cwd);
     const failure = await maven('compile').catch(String);
-    if (/Could not (find|transfer) artifact/.test(failure)) context.skip('no repository answers');
+    // An artifact that a repository answers for and does not have is a mistake of the example.
+    if (failure.includes('Could not transfer artifact')) context.skip('no repository answers');
     expect(failure).not.toContain('ERROR');
     expect(await maven('exec:java')).toMatch(answer);
   },

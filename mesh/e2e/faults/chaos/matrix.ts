@@ -28,16 +28,21 @@ function waitsOf(fault: Fault): number {
   return fault === 'hung' ? 3 : 0;
 }
 
+// A stage may give up before three times what is usual: then five waits in a row open the circuit, and a probe is one more.
+function answersAtStageLimit(lesser: string): Partial<Record<Fault, Expected>> {
+  return { ...answersWithout(lesser), hung: { endings: [lesser], maxWaits: 6 } };
+}
+
 const whole: Expected = { endings: ['whole'], maxWaits: 0 };
 const noModel = 'Unavailable DEPENDENCY_UNAVAILABLE';
 const withoutRecords = 'without audit, cache, retrieve, session';
 
 const rows: Record<string, Partial<Record<Fault, Expected>>> = {
-  cache: answersWithout('without cache'),
+  cache: answersAtStageLimit('without cache'),
   // Which corpora a caller may see is part of a cache key.
   retrieval: answersWithout('without cache, retrieve', 'without retrieve', 'without cache'),
   embedding: answersWithout('without vector_search'),
-  rerank: answersWithout('without rerank'),
+  rerank: answersAtStageLimit('without rerank'),
   // No part of the mesh may invent an answer without the gateway: its caller learns so, and may try again.
   // A generation may take long, so a gateway that hangs costs one question the whole deadline of its caller.
   'llm-gateway': {
