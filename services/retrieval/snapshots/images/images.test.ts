@@ -108,7 +108,9 @@ test('after an erasure no file has a word of a deleted document, and the next im
 
 test('a key that comes again, as from an older catalog, makes the image invalid', async () => {
   const first = await open();
-  await first.write('again', [row(1, 'a', 'zebra'), row(2, 'b', 'zebra')]);
+  // So many that two changes do not make a new image due before the store is closed.
+  const others = Array.from({ length: 10 }, (_, index) => row(index + 3, `o${index}`, 'pear'));
+  await first.write('again', [row(1, 'a', 'zebra'), row(2, 'b', 'zebra'), ...others]);
   await first.find('again', 'zebra');
   await first.snapshots.idle();
   await first.apply('again', 1, { kind: 'forget', keys: [1] });
