@@ -6,6 +6,7 @@ import { services } from '../run.ts';
 /** Streams of equal messages, which have no last one: their consumer reads to the end. */
 const exempt = [
   'Embed',
+  'ExportAccountUser',
   'ExportAudit',
   'ExportChatUser',
   'ExportUsage',

@@ -1,15 +1,18 @@
+import type { AccountErasureService } from '#gen/ragmesh/accounts/v1/account_erasure_pb.ts';
 import type { ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
 import type { CredentialService } from '#gen/ragmesh/accounts/v1/credential_pb.ts';
 import type { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { createCredentialRpcs } from './credentials/credential-rpcs.ts';
+import { createErasureRpcs } from './erasure/erasure-rpcs.ts';
 import { createKeyRpcs, type KeyDeps } from './keys/key-rpcs.ts';
 import { createTenantRpcs } from './tenants/tenant-rpcs.ts';
 
 /** The rpcs of all contracts. */
 export type AccountsRpcs = ServiceHandlers<typeof ApiKeyService> &
   ServiceHandlers<typeof TenantService> &
-  ServiceHandlers<typeof CredentialService>;
+  ServiceHandlers<typeof CredentialService> &
+  ServiceHandlers<typeof AccountErasureService>;
 
 /** Creates the service. */
 export function createAccounts(deps: KeyDeps): AccountsRpcs {
@@ -17,5 +20,6 @@ export function createAccounts(deps: KeyDeps): AccountsRpcs {
     ...createKeyRpcs(deps),
     ...createTenantRpcs(deps.db, deps.changes, deps.clock),
     ...createCredentialRpcs(deps),
+    ...createErasureRpcs(deps),
   };
 }

@@ -1,3 +1,4 @@
+import { AccountErasureService } from '#gen/ragmesh/accounts/v1/account_erasure_pb.ts';
 import { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
@@ -6,19 +7,21 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { DocumentErasureService } from '#gen/ragmesh/indexer/v1/document_erasure_pb.ts';
 import { PrivacyService } from '#gen/ragmesh/privacy/v1/privacy_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
-import { sleep } from '#kit/base/streams.ts';
+import { randomId } from '#kit/base/random-id.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { principalOf } from '#kit/rpc/identity.ts';
 import { calls } from '#kit/rpc/needs.ts';
+import { engineOf } from '#kit/storage/engine.ts';
 import { readConfig } from './config.ts';
 import { createErasures, type Requester } from './erasures/erasures.ts';
 import { createRecords } from './records/records.ts';
 import { migrations, type PrivacySchema } from './records/schema.ts';
 import { applyRetention } from './retention/retention.ts';
 import { createPrivacy } from './service.ts';
+import { startSweeps } from './sweeps/run-sweeps.ts';
 
-/** Time between two looks for erasures that were interrupted, and between two runs of retention. */
+/** Time between two looks for erasures that were interrupted, and between two runs of retention, in milliseconds. */
 const everyMs = { resume: 60_000, retention: 6 * 3_600_000 };
 /** Age from which an erasure of another replica counts as interrupted: longer than its call may take. */
 const interruptedMs = 660_000;
@@ -29,6 +32,7 @@ export const privacy = defineService({
   contracts: [PrivacyService],
   config: readConfig,
   needs: {
+    accounts: calls(AccountErasureService, 'eraseAccountUser', 'exportAccountUser'),
     audit: calls(AuditService, 'queryAudit', 'getUsageReport'),
     auditErasure: calls(AuditErasureService, 'eraseAuditUser', 'eraseAuditDocument', 'expireAudit'),
     cache: calls(CacheService, 'invalidate'),
@@ -54,7 +58,10 @@ export const privacy = defineService({
   place: () => 'workers',
   isStateExternal: usesPostgres,
   async state({ openDatabase }) {
-    const records = createRecords(await openDatabase<PrivacySchema>('privacy', migrations));
+    const database = await openDatabase<PrivacySchema>('privacy', migrations);
+    const records = createRecords(database);
+    // The folder of an embedded database belongs to one process: what ran before has ended.
+    if (engineOf(database) === 'sqlite') await records.forgetSweeps();
     return { connect: () => ({ port: records, close() {} }), close: async () => {} };
   },
   async create({ config, clients: stores, state: records, isStateShared, postgres, signer, clock, random, log }) {
@@ -70,34 +77,26 @@ export const privacy = defineService({
     const newId = () => `${clock().toString(36)}${Math.floor(random() * 2 ** 48).toString(36)}`;
     const erasures = createErasures({ records, stores, actFor, newId, clock, log });
     const heldUsers = async (tenant: string) => (await records.listHolds(tenant)).map(({ user }) => user);
-    const closing = new AbortController();
-    const { signal } = closing;
-    const repeat = async (ms: number, work: () => Promise<unknown>) => {
-      while (!signal.aborted) {
-        await work().catch((error: unknown) => {
-          if (!signal.aborted)
-            log.warn({ event: 'privacy_work_retry', err: error }, 'background work failed, retrying');
-        });
-        await sleep(ms, signal).catch(() => {});
-      }
-    };
     const retention = { ...config, stores, heldUsers, actFor, newId, clock, log };
     // At the start of a process that is alone, nothing is running.
     let minAgeMs = isStateShared || postgres !== undefined ? interruptedMs : 0;
-    const resume = async () => {
-      await erasures.resume(minAgeMs, signal);
-      minAgeMs = interruptedMs;
-    };
-    const running = [
-      repeat(everyMs.resume, resume),
-      ...(config.retention.length === 0 ? [] : [repeat(everyMs.retention, () => applyRetention(retention, signal))]),
-    ];
+    const sweeps = startSweeps(
+      [
+        {
+          name: 'erasures',
+          everyMs: everyMs.resume,
+          async run(signal) {
+            await erasures.resume(minAgeMs, signal);
+            minAgeMs = interruptedMs;
+          },
+        },
+        { name: 'retention', everyMs: everyMs.retention, run: (signal) => applyRetention(retention, signal) },
+      ],
+      { store: records, owner: randomId(random), clock, log },
+    );
     return {
       impl: createPrivacy({ erasures, records, stores, retention: config.retention, clock }),
-      async close() {
-        closing.abort();
-        await Promise.all(running);
-      },
+      close: () => sweeps.close(),
     };
   },
 });

@@ -25,14 +25,17 @@ test('after an erasure no byte of the data folder and no line of the log has a p
   const found = await eraseAll(first);
   expect(found).toEqual({
     user: {
+      'accounts.own_keys': 1,
+      'accounts.made_keys': 1,
       'cache.answers': 2,
       'chat.sessions': 2,
       'chat.answers': 2,
       'chat.feedback': 2,
       'chat.curated_authors': 0,
       'indexer.editors': 0,
-      'audit.sealed_entries': 2,
-      'audit.clear_entries': 0,
+      'audit.sealed_entries': 3,
+      // The look of an operator as the user.
+      'audit.clear_entries': 1,
       'audit.ledger': expect.any(Number),
     },
     document: {

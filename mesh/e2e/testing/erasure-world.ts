@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { ApiKeyKind, ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { type Erasure, PrivacyService } from '#gen/ragmesh/privacy/v1/privacy_pb.ts';
+import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { collect } from '#kit/base/streams.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
@@ -58,7 +61,18 @@ async function ingest(mesh: WholeMesh, into: string, document: Record<string, st
   }
 }
 
-/** Plants the values: documents, questions, answers, sessions, feedback, cache. */
+/** Plants a key that is the user's own, one that the user has made, and a look of an operator as the user. */
+async function plantInAccounts(mesh: WholeMesh): Promise<void> {
+  const keys = mesh.client(ApiKeyService);
+  const roles = [Role.READER];
+  const { user } = planted;
+  await keys.createApiKey({ kind: ApiKeyKind.USER, user, name: `${user}-laptop`, roles }, await as(mesh));
+  await keys.createApiKey({ kind: ApiKeyKind.SERVICE_ACCOUNT, name: 'shop', roles }, await as(mesh, user));
+  const look = { search: { query: 'returns', corpora: [corpus] }, viewAs: { user, reason: `ticket of ${user}` } };
+  await mesh.client(SearchLabService).runSearch(look, await as(mesh));
+}
+
+/** Plants the values: documents, questions, answers, sessions, feedback, cache, keys. */
 export async function plant(mesh: WholeMesh): Promise<void> {
   await ingest(mesh, corpus, {
     ...{ id: 'd1', title: 'Returns' },
@@ -66,6 +80,7 @@ export async function plant(mesh: WholeMesh): Promise<void> {
   });
   const text = 'Shipping takes three days and is free above fifty euros.';
   await ingest(mesh, otherCorpus, { id: 'd1', title: 'Shipping', text });
+  await plantInAccounts(mesh);
   const chat = mesh.client(ChatService);
   const own = await as(mesh, planted.user);
   for (const question of ['Who is the manager of returns?', `Who manages returns for ${planted.question}?`]) {
@@ -102,7 +117,7 @@ export async function holdAndExport(mesh: WholeMesh): Promise<void> {
   const lines = (await collect(privacy.exportUser({ user: planted.user }, options))).map(({ json }) =>
     JSON.parse(json),
   );
-  expect(new Set(lines.map(({ store }) => store))).toEqual(new Set(['chat', 'audit', 'ledger']));
+  expect(new Set(lines.map(({ store }) => store))).toEqual(new Set(['accounts', 'chat', 'audit', 'ledger']));
   const text = JSON.stringify(lines);
   for (const value of [planted.question, planted.comment]) expect(text).toContain(value);
   expect(text).not.toContain('shipping');

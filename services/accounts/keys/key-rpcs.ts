@@ -17,7 +17,7 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { roleName } from '#kit/rpc/policy.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { AccountsSettings } from '../config.ts';
-import { type Changes, recordOrLog } from '../records/changes.ts';
+import { type Change, type Changes, recordOrLog } from '../records/changes.ts';
 import { fromPageToken, toPageToken } from '../records/page-token.ts';
 import type { AccountsSchema, KeyRow } from '../records/schema.ts';
 import { type Changing, change, maxSecrets, secretsOf, toApiKey, toKeyBytes } from '../records/store.ts';
@@ -233,9 +233,10 @@ async function requireRoom(transaction: Changing, tenant: string, nowMs: number,
   throw failedPrecondition(ErrorReason.LIMIT_REACHED, message, { metadata: { limit: String(maxKeys) } });
 }
 
-function changeOf(action: ChangeAction, key: ApiKey, reason = '') {
-  // The entry names its user by a key that an erasure can destroy; the detail stays, so it names no user.
-  const user = key.kind === ApiKeyKind.SERVICE_ACCOUNT ? key.user : '';
-  const detailJson = JSON.stringify(toJson(ApiKeySchema, { ...key, user, createdBy: '', secrets: [] }));
+/** Returns the change of a key for the audit. */
+export function changeOf(action: ChangeAction, key: ApiKey, reason = ''): Change {
+  // The entry names who made the change by a key that an erasure can destroy; the detail stays, so it says nothing of a person.
+  const personal = key.kind === ApiKeyKind.SERVICE_ACCOUNT ? {} : { user: '', name: '', addresses: [] };
+  const detailJson = JSON.stringify(toJson(ApiKeySchema, { ...key, ...personal, createdBy: '', secrets: [] }));
   return { action, tenant: key.tenant, resource: key.id, reason, detailJson };
 }

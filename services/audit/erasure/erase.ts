@@ -1,13 +1,14 @@
 import { hash } from 'node:crypto';
-import { ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { ChangeAction, ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { fromCanonicalBytes } from '../records/chain.ts';
+import { ofChanges } from '../records/query.ts';
 import { keyOf } from '../records/rows.ts';
 import type { AuditSchema } from '../records/schema.ts';
 import { appendReceipt } from './append-receipt.ts';
 import { type EraseDeps, type Erasure, inTransaction } from './erasure.ts';
 import { expireLedger, forgetUser, isInLedger } from './ledger-users.ts';
-import { type Redactable, redactEntries, unredactedEntries } from './redact.ts';
+import { type Redactable, redactEntries, type SelectEntries, unredactedEntries } from './redact.ts';
 
 /** What was found of a user. */
 export interface ErasedUser {
@@ -25,7 +26,8 @@ export async function eraseUser(
 ): Promise<ErasedUser> {
   const { db, subjects } = deps;
   const { tenant, erasureId } = erasure;
-  const nothing = { sealedCount: 0, redactedCount: 0, ledgerCount: 0 };
+  const viewsCount = await redactViews(deps, erasure, user, signal);
+  const nothing = { sealedCount: 0, redactedCount: viewsCount, ledgerCount: 0 };
   if (!(await isKnown(deps, tenant, user))) return nothing;
   // A user of clear entries gets a subject too: all of them have the same name, however often this is interrupted.
   const subject = (await subjects.ensure([{ tenant, user }])).get(keyOf(tenant, user))?.subject;
@@ -36,7 +38,8 @@ export async function eraseUser(
       .where('entries.sequence', '>', after)
       .limit(limit)
       .execute();
-  const redactedCount = await redactEntries(deps, erasure, { kind: ErasureKind.USER }, select, signal);
+  const clearCount = await redactEntries(deps, erasure, { kind: ErasureKind.USER }, select, signal);
+  const redactedCount = viewsCount + clearCount;
   return inTransaction(deps, erasure, async (receipt) => {
     const { trx } = receipt;
     const removed = await trx.deleteFrom('subjects').where('subject', '=', subject).returning('subject').execute();
@@ -79,16 +82,36 @@ export function eraseDocument(
       .limit(limit)
       .execute();
   // Ids of documents are unique in a corpus only, so the record decides.
-  const select = async (after: number, limit: number): Promise<Redactable[]> => {
+  const select = onlyThose(shown, ({ bytes }) => isMadeFrom(bytes, corpus, documentId));
+  const documentDigest = hash('sha256', `${corpus}\0${documentId}`, 'buffer');
+  return redactEntries(deps, erasure, { kind: ErasureKind.DOCUMENT, documentDigest }, select, signal);
+}
+
+/** Removes who was looked as, and why, from entries of others who have looked as a user. */
+function redactViews(deps: EraseDeps, erasure: Erasure, user: string, signal: AbortSignal): Promise<number> {
+  const changes = (after: number, limit: number) =>
+    unredactedEntries(deps.db, erasure.tenant)
+      .where(ofChanges)
+      .where('entries.sequence', '>', after)
+      .limit(limit)
+      .execute();
+  const select = onlyThose(changes, ({ bytes }) => {
+    const change = fromCanonicalBytes(bytes).record?.change;
+    return change?.action === ChangeAction.VIEWED_AS && change.resource === user;
+  });
+  return redactEntries(deps, erasure, { kind: ErasureKind.USER }, select, signal);
+}
+
+/** Returns a selection of those entries that pass a test. */
+function onlyThose(select: SelectEntries, passes: (entry: Redactable) => boolean): SelectEntries {
+  return async (after, limit) => {
     for (let from = after; ; ) {
-      const rows = await shown(from, limit);
-      const found = rows.filter(({ bytes }) => isMadeFrom(bytes, corpus, documentId));
+      const rows = await select(from, limit);
+      const found = rows.filter(passes);
       if (found.length > 0 || rows.length < limit) return found;
       from = rows.at(-1)?.sequence ?? from;
     }
   };
-  const documentDigest = hash('sha256', `${corpus}\0${documentId}`, 'buffer');
-  return redactEntries(deps, erasure, { kind: ErasureKind.DOCUMENT, documentDigest }, select, signal);
 }
 
 /** What is too old. */

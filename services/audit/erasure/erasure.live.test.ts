@@ -1,5 +1,5 @@
 import { onPostgres } from '#kit/testing/on-postgres.ts';
 
-await onPostgres(9, async () => {
+await onPostgres(11, async () => {
   await import('./erasure.slow.test.ts');
 });

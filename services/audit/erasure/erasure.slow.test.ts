@@ -5,7 +5,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
-import { AuditService, EntryContent, ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { AuditService, ChangeAction, EntryContent, ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { GuardrailPoint } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { collect } from '#kit/base/streams.ts';
@@ -101,6 +101,28 @@ test('an erased user is unreadable, all else is as before, and the chain says so
   await record(mesh, 'ann', 'later', { answer: 'new' });
   expect(answersOf(await entries(mesh, 'ann'))).toEqual(['new']);
   expect(await verify(mesh)).toMatchObject({ intact: true, erasedCount: 3n });
+});
+
+test('who looked as an erased user stays, whom they looked as and why does not', async () => {
+  await using mesh = await startTestMesh([audit]);
+  const look = (resource: string) => ({
+    evidence: [],
+    change: { action: ChangeAction.VIEWED_AS, resource, reason: `ticket of ${resource}`, detailJson: '{"query":"q"}' },
+  });
+  const revoked = { action: ChangeAction.API_KEY_REVOKED, resource: 'bob', reason: 'left' };
+  await record(mesh, 'ann', 'change/1', look('bob'));
+  await record(mesh, 'ann', 'change/2', look('cid'));
+  await record(mesh, 'ann', 'change/3', { evidence: [], change: revoked });
+  expect(await erase(mesh, 'bob')).toMatchObject({ sealedCount: 0n, redactedCount: 1n });
+  expect(await erase(mesh, 'bob')).toMatchObject({ redactedCount: 0n });
+  const changes = (await entries(mesh)).slice(0, 3).map(({ entry }) => entry?.record?.change);
+  expect(changes).toMatchObject([
+    { action: ChangeAction.VIEWED_AS, resource: '', reason: '', detailJson: '' },
+    { action: ChangeAction.VIEWED_AS, resource: 'cid', reason: 'ticket of cid' },
+    { action: ChangeAction.API_KEY_REVOKED, resource: 'bob', reason: 'left' },
+  ]);
+  expect(await stored(mesh)).not.toContain('ticket of bob');
+  expect(await verify(mesh)).toMatchObject({ intact: true, redactedCount: 1n });
 });
 
 test('entries of before the keys keep verifying, and an erasure removes their texts', async () => {

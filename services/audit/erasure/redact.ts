@@ -5,7 +5,7 @@ import type { Database } from '#kit/storage/database.ts';
 import { fromCanonicalBytes, toCanonicalBytes, toRecordBytes } from '../records/chain.ts';
 import { keyOf } from '../records/rows.ts';
 import type { AuditSchema, EntryRow } from '../records/schema.ts';
-import { openPartOf } from '../subjects/seal-record.ts';
+import { redactedPartOf } from '../subjects/seal-record.ts';
 import { appendReceipt, nextSequence } from './append-receipt.ts';
 import { type EraseDeps, type Erasure, inTransaction } from './erasure.ts';
 import { createRedactedDigest } from './receipts.ts';
@@ -88,7 +88,7 @@ async function redactOne(
 ) {
   const entry = fromCanonicalBytes(bytes);
   const name = subject ?? user;
-  const recordBytes = toRecordBytes(openPartOf(entry.record ?? create(RecordRequestSchema)));
+  const recordBytes = toRecordBytes(redactedPartOf(entry.record ?? create(RecordRequestSchema)));
   const left = toCanonicalBytes({ sequence, tenant, user: '', recordedAt: recorded_at, subject: name, recordBytes });
   await trx
     .updateTable('entries')

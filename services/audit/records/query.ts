@@ -1,4 +1,5 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { ExpressionBuilder } from 'kysely';
 import type { QueryAuditRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { Subjects } from '../subjects/subjects.ts';
@@ -6,8 +7,12 @@ import { type ReadEntry, readEntries } from './read-entry.ts';
 import type { AuditSchema } from './schema.ts';
 
 const defaultLimit = 100;
-/** Begins the ids of entries of changes by administrators. */
-const changePrefix = 'change/';
+
+/** Selects entries of changes by administrators: their ids begin with "change/". */
+export function ofChanges(eb: ExpressionBuilder<AuditSchema, 'entries'>) {
+  // "0" follows "/".
+  return eb.and([eb('entries.answer_id', '>=', 'change/'), eb('entries.answer_id', '<', 'change0')]);
+}
 /** Entries read at a time; an entry can be as large as an answer. */
 const pageSize = 50;
 
@@ -98,9 +103,7 @@ function matching(db: Database<AuditSchema>, tenant: string, request: QueryAudit
   if (before !== undefined) query = query.where('entries.recorded_at', '<', timestampMs(before));
   if (users.length > 0) query = query.where('entries.user', 'in', users);
   if (answerId !== '') query = query.where('entries.answer_id', '=', answerId);
-  // "0" follows "/": these are the ids that begin with "change/".
-  if (onlyChanges)
-    query = query.where('entries.answer_id', '>=', changePrefix).where('entries.answer_id', '<', 'change0');
+  if (onlyChanges) query = query.where(ofChanges);
   if (beforeSequence > 0n) query = query.where('entries.sequence', '<', Number(beforeSequence));
   return query;
 }

@@ -1,5 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
+  AdministrativeChangeSchema,
+  ChangeAction,
   type RecordRequest,
   RecordRequestSchema,
   SealedContentSchema,
@@ -32,6 +34,16 @@ export function openPartOf(record: RecordRequest): RecordRequest {
   // The rule that a question breaks says what it was about.
   const guardrailVerdicts = record.guardrailVerdicts.filter(({ point }) => point === GuardrailPoint.EVIDENCE);
   return { ...record, ...nothing, guardrailVerdicts, toolCalls: record.toolCalls.map(withoutTexts) };
+}
+
+/** Returns a record without texts: also without why an administrator made a change, and whom the change was about. */
+export function redactedPartOf(record: RecordRequest): RecordRequest {
+  const open = openPartOf(record);
+  if (open.change === undefined) return open;
+  const { action, resource, actorTenant } = open.change;
+  // A key and a tenant are no persons.
+  const named = action === ChangeAction.VIEWED_AS ? {} : { resource };
+  return { ...open, change: create(AdministrativeChangeSchema, { action, actorTenant, ...named }) };
 }
 
 /** Encrypts the personal part of an answer. */

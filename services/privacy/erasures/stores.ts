@@ -1,4 +1,5 @@
 import type { CallOptions, Client } from '@connectrpc/connect';
+import type { AccountErasureService } from '#gen/ragmesh/accounts/v1/account_erasure_pb.ts';
 import type { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
@@ -7,6 +8,7 @@ import type { DocumentErasureService } from '#gen/ragmesh/indexer/v1/document_er
 
 /** The services that store something of users and documents. */
 export interface Stores {
+  accounts: Client<typeof AccountErasureService>;
   audit: Pick<Client<typeof AuditService>, 'queryAudit' | 'getUsageReport'>;
   auditErasure: Client<typeof AuditErasureService>;
   cache: Pick<Client<typeof CacheService>, 'invalidate'>;
@@ -42,10 +44,22 @@ export function stepsOf(stores: Stores, erasureId: string, target: Target): read
   }
 }
 
-function userSteps({ audit, auditErasure, cache, chat, indexer }: Stores, erasureId: string, user: string): Step[] {
+function userSteps(stores: Stores, erasureId: string, user: string): Step[] {
+  const { accounts, audit, auditErasure, cache, chat, indexer } = stores;
   return [
     {
-      // First: the questions of the user are known until the audit is erased.
+      // First: the user's keys end, so that their calls add nothing.
+      name: 'accounts',
+      async run(call) {
+        const { ownKeyCount, madeKeyCount } = await accounts.eraseAccountUser({ user }, await call());
+        return [
+          { store: 'accounts.own_keys', found: Number(ownKeyCount) },
+          { store: 'accounts.made_keys', found: Number(madeKeyCount) },
+        ];
+      },
+    },
+    {
+      // Before the audit: the questions of the user are known until the audit is erased.
       name: 'cache',
       async run(call, signal) {
         const questions = await questionsOf(audit, user, await call(), signal);

@@ -6,13 +6,14 @@ import type { Stores } from '../erasures/stores.ts';
 /** Entries of the audit that are read at a time. */
 const entriesAtOnce = 500;
 
-/** Returns what the mesh stores of a user, as JSON lines: sessions, answers, feedback, entries of the audit, sums of the ledger. */
+/** Returns what the mesh stores of a user, as JSON lines: keys, sessions, answers, feedback, entries of the audit, sums of the ledger. */
 export async function* exportUser(
-  { chat, audit }: Pick<Stores, 'chat' | 'audit'>,
+  { accounts, chat, audit }: Pick<Stores, 'accounts' | 'chat' | 'audit'>,
   user: string,
   call: () => CallOptions,
 ): AsyncIterable<{ json: string }> {
   const line = (store: string, record: unknown) => ({ json: JSON.stringify({ store, record }) });
+  for await (const { json } of accounts.exportAccountUser({ user }, call())) yield line('accounts', JSON.parse(json));
   for await (const { json } of chat.exportChatUser({ user }, call())) yield line('chat', JSON.parse(json));
   for (let beforeSequence = 0n, count = entriesAtOnce; count === entriesAtOnce; ) {
     count = 0;

@@ -2,9 +2,10 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { failedPrecondition, notFound } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { scrubDatabase } from '#kit/storage/scrub.ts';
+import { createSweepStore } from '../sweeps/sweep-store.ts';
 import type { ErasureRow, HoldRow, PrivacySchema } from './schema.ts';
 
-/** Erasures and legal holds, as all processes see them. */
+/** Erasures, legal holds and sweeps, as all processes see them. */
 export type Records = ReturnType<typeof createRecords>;
 
 /** Most holds of a tenant. */
@@ -24,6 +25,7 @@ export function createRecords(db: Database<PrivacySchema>) {
   const find = (tenant: string, id: string): Promise<ErasureRow | undefined> =>
     db.selectFrom('erasures').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst();
   return {
+    ...createSweepStore(db),
     /** Adds an erasure; returns it, or the one that has its id. */
     async addErasure(row: ErasureRow): Promise<ErasureRow> {
       await db

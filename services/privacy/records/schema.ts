@@ -6,6 +6,17 @@ export interface PrivacySchema {
   erasures: ErasureRow;
   /** Legal holds. */
   holds: HoldRow;
+  /** Background work: one row for each kind. */
+  sweeps: SweepRow;
+}
+
+/** When background work is due, and who does it. */
+export interface SweepRow {
+  name: string;
+  /** The process that has the right to do it; empty: none. */
+  owner: string;
+  lease_until: number;
+  due_at: number;
 }
 
 /** An erasure. */
@@ -42,6 +53,10 @@ CREATE TABLE holds (
   PRIMARY KEY (tenant, user)
 ) STRICT, WITHOUT ROWID;
 `,
+  `CREATE TABLE sweeps (
+  name TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, lease_until INTEGER NOT NULL, due_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
 ];
 
 const postgres = [
@@ -53,6 +68,10 @@ CREATE INDEX erasures_open ON erasures (requested_at) WHERE finished_at IS NULL;
 CREATE TABLE holds (
   tenant text NOT NULL COLLATE "C", "user" text NOT NULL COLLATE "C", reason text NOT NULL, set_by text NOT NULL,
   set_at bigint NOT NULL, PRIMARY KEY (tenant, "user")
+);
+`,
+  `CREATE TABLE sweeps (
+  name text NOT NULL COLLATE "C" PRIMARY KEY, owner text NOT NULL, lease_until bigint NOT NULL, due_at bigint NOT NULL
 );
 `,
 ];
