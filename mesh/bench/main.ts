@@ -3,6 +3,7 @@ import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
 import { benchCapacity } from './capacity/capacity.ts';
 import { benchCosts } from './costs/costs.ts';
+import { benchIngest } from './ingest/ingest.ts';
 import { benchLlm } from './llm/llm.ts';
 import { benchWire } from './llm/wire/wire.ts';
 import { printTable } from './measure.ts';
@@ -11,7 +12,7 @@ import { benchParse } from './parse/parse.ts';
 import { benchRetrieval } from './retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | wire | parse] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | wire | parse | ingest] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -29,6 +30,8 @@ Measures ratios side by side in one run, and prints one table.
   wire      the edge, Portkey's gateway and a bare proxy of Node, all on OpenAI's wire: whole replies and streams of 200 deltas; two minutes
   parse     PDFs: words, tables of ICDAR 2013, CPU and memory, beside @llamaindex/liteparse and pdfjs-dist if installed (npm install
             --no-save); needs --data, a folder with expected.json and icdar2013/; only if it is named; a minute
+  ingest    time of an ingest of the help corpora, and its memory for as many, two and four times as many documents; needs --data; only if it
+            is named; five minutes
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
   --million with retrieval: a million chunks too, an hour; with --index <folder> they stay there, and the next run takes minutes
   --quick   with llm and wire: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
@@ -60,6 +63,7 @@ if (values.help) {
       ? await benchRetrieval(values.data, { ...values, index: values.index })
       : []),
     ...(positionals.includes('parse') ? await benchParse(values.data) : []),
+    ...(positionals.includes('ingest') ? await benchIngest(values.data) : []),
     ...(positionals.includes('capacity') ? await benchCapacity() : []),
     ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),

@@ -47,6 +47,8 @@ export interface SnapshotRegistry {
   release(entry: SnapshotEntry): void;
   /** Releases the least recently used entries until the rest fits in memory. */
   makeRoom(): void;
+  /** Returns the memory of all entries; a merge uses more for a short time. */
+  usedBytes(): number;
   freeBytes(): number;
   /** Returns the entries, the least recently used first. */
   all(): SnapshotEntry[];
@@ -111,6 +113,7 @@ export function createSnapshotRegistry(maxBytes: number, threads: SearchThreads)
         release(entry);
       }
     },
+    usedBytes,
     freeBytes: () => maxBytes - usedBytes(),
     all: () => [...entries.values()],
   };

@@ -58,6 +58,8 @@ export interface Snapshots {
   started(): Promise<readonly string[]>;
   /** Removes the images of a tenant, which may have what was deleted; resolves when they are gone. New ones are written in the background. */
   dropImages(tenant: string): Promise<void>;
+  /** Returns the memory of all corpora that are held, in bytes. */
+  usedBytes(): number;
   /** Resolves when nothing is loading, merging or being written. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -197,6 +199,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
       await images.drop(tenant);
       for (const entry of registry.all()) if (entry.target.tenant === tenant && entry.state === 'ready') tend(entry);
     },
+    usedBytes: registry.usedBytes,
     async idle() {
       while (running.size > 0) await Promise.all(running);
     },
