@@ -35,6 +35,12 @@ export function createChatMetrics(metrics: Metrics) {
       labelNames: ['outcome'],
       registers,
     }),
+    trialAnswerTotal: new Counter({
+      name: 'ragmesh_trial_answer_total',
+      help: 'Answers while a version of a corpus is on trial, by the version of their session and by outcome',
+      labelNames: ['version', 'outcome'],
+      registers,
+    }),
     promptTokens: new Histogram({
       name: 'ragmesh_prompt_tokens',
       help: 'Tokens of a part of a prompt: evidence or history',

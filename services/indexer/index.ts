@@ -58,6 +58,8 @@ export const indexer = defineService({
       'purgeDocuments',
       'listIndexedDocuments',
       'scrubIndex',
+      'putTrial',
+      'getTrial',
     ),
     indexAdmin: calls(IndexAdminService, 'listVersions'),
     retrieval: calls(RetrievalService, 'listCorpora', 'retrieve'),

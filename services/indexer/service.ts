@@ -7,6 +7,7 @@ import type { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
+import type { AnswerDeps } from './documents/answers.ts';
 import { createContentHistory } from './documents/content-history.ts';
 import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
@@ -15,7 +16,6 @@ import { createDocumentStore } from './documents/document-store.ts';
 import { createErasureRpcs } from './documents/erasure-rpcs.ts';
 import { createCheckCorpus } from './documents/health/check-corpus.ts';
 import { createHealthRpcs } from './documents/health/health-rpcs.ts';
-import type { UseDeps } from './documents/health/use.ts';
 import { createIndexAgain } from './documents/index-again.ts';
 import { createLiveContents } from './documents/live-contents.ts';
 import { createPublishedContacts } from './documents/published-contacts.ts';
@@ -55,7 +55,7 @@ export interface IndexerDeps
       | 'uploads'
       | 'publishedContacts'
     >,
-    UseDeps {
+    AnswerDeps {
   queue: JobQueue;
   blobs: BlobStore;
   records: Database<RecordsSchema>;

@@ -10,14 +10,17 @@ import {
 } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type TermTable, VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { type Corpus, CorpusSchema, type LegHit, LegHitSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { VersionTrialSchema } from '#gen/ragmesh/retrieval/v1/trial_pb.ts';
 import { everyone } from '#kit/rpc/access.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import type { Counts } from './access/visibility.ts';
 import type { PageRegionRecord, PassageRecord } from './catalog/passage-record.ts';
 import type { TermRecord } from './catalog/terms.ts';
+import type { TrialRecord, TrialSums } from './catalog/trials.ts';
 import type { VersionRecord } from './catalog/versions.ts';
 import { type CorpusView, type IndexView, revisionText } from './index/index-view.ts';
 import type { Hit, RowFilter } from './stores/index-row.ts';
+import { trialOf } from './trials/trial.ts';
 
 // Conversions between messages of the contract and the records of the catalog and the stores.
 
@@ -79,6 +82,7 @@ export function toLegHit({ chunkId, documentId, score }: Hit): LegHit {
 
 /** Returns a corpus in the form of the contract, with the counts that the caller may see. */
 export function toCorpus(view: IndexView, corpus: CorpusView, visible: Counts): Corpus {
+  const trial = trialOf(corpus);
   const publishedMs = corpus.versions.find(({ version }) => version === corpus.live)?.publishedMs;
   return create(CorpusSchema, {
     name: corpus.name,
@@ -87,6 +91,31 @@ export function toCorpus(view: IndexView, corpus: CorpusView, visible: Counts): 
     chunkCount: BigInt(visible.chunkCount),
     revision: revisionText(view.epoch, corpus.revision),
     ...(publishedMs !== undefined && { publishedAt: timestampFromMs(publishedMs) }),
+    ...(trial !== undefined &&
+      trial.canaryPercent > 0 && { trial: { version: BigInt(trial.version), canaryPercent: trial.canaryPercent } }),
+  });
+}
+
+/** Returns a trial in the form of the contract. */
+export function toVersionTrial({ live }: CorpusView, trial: TrialRecord, sums: TrialSums) {
+  const { compared } = sums;
+  const meanOf = (sum: number) => (compared === 0 ? 0 : sum / compared);
+  return create(VersionTrialSchema, {
+    version: BigInt(trial.version),
+    liveVersion: BigInt(live),
+    canaryPercent: trial.canaryPercent,
+    shadowPercent: trial.shadowPercent,
+    startedAt: timestampFromMs(trial.startedMs),
+    shadow: {
+      comparedCount: BigInt(compared),
+      sameCount: BigInt(sums.same),
+      meanOverlap: meanOf(sums.overlap),
+      meanNdcg: meanOf(sums.ndcg),
+      onlyLiveCount: BigInt(sums.onlyLive),
+      onlyCandidateCount: BigInt(sums.onlyCandidate),
+      failedCount: BigInt(sums.failed),
+      droppedCount: BigInt(sums.dropped),
+    },
   });
 }
 

@@ -14,7 +14,7 @@ import { calls } from '#kit/rpc/needs.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { openEngine } from './catalog/engines/open-engine.ts';
 import { readConfig } from './config.ts';
-import { createRetrievalMetrics } from './metrics.ts';
+import { createRetrievalMetrics, watchSnapshots } from './metrics.ts';
 import { moveIndex } from './move/move-index.ts';
 import { createFront, type RetrievalPort } from './rpcs/front.ts';
 import { createRetrieval } from './service.ts';
@@ -87,6 +87,7 @@ export const retrieval = defineService({
       };
       const newSnapshots = () => createSnapshots(memoryBytes, { log, threads: searching, builder, images });
       const [nearSnapshots, wordSnapshots] = [newSnapshots(), newSnapshots()];
+      watchSnapshots(metrics, () => ({ vector: nearSnapshots.usedBytes(), keyword: wordSnapshots.usedBytes() }));
       const vectors = await createFromAdapter<VectorStore, EmbeddedStoreDeps>(
         vectorAdapters,
         vectorStore.adapter,
@@ -131,6 +132,7 @@ export const retrieval = defineService({
         log,
         metrics: ownMetrics,
         clock,
+        random,
         countChange,
         audit: optionalClients.audit,
         newId: () => randomId(random),

@@ -1,4 +1,4 @@
-import { Counter, Gauge } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import { latencyBuckets, type Metrics } from '#kit/base/metrics/metrics.ts';
 import { createTracedHistogram } from '#kit/base/metrics/traced-histogram.ts';
 import type { IndexView } from './index/index-view.ts';
@@ -18,6 +18,18 @@ export function createRetrievalMetrics(metrics: Metrics) {
       labelNames: ['outcome'],
       registers: [metrics.registry],
     }),
+    trialSearchTotal: new Counter({
+      name: 'ragmesh_trial_search_total',
+      help: 'Searches that were made in a version on trial too: same passages, others, failed or late, or dropped because too many waited',
+      labelNames: ['result'],
+      registers: [metrics.registry],
+    }),
+    trialOverlap: new Histogram({
+      name: 'ragmesh_trial_overlap',
+      help: 'Share of passages that the live version and the version on trial return for the same search',
+      buckets: [0, 0.2, 0.4, 0.6, 0.8, 0.99, 1],
+      registers: [metrics.registry],
+    }),
     retrievalLatencyMs: createTracedHistogram(metrics.registry, {
       name: 'ai_retrieval_latency_ms',
       help: 'Time of a search in an index: vector, keyword, or all',
@@ -27,6 +39,7 @@ export function createRetrievalMetrics(metrics: Metrics) {
   };
   for (const effect of ['first', 'order', 'none', 'failed']) own.rerankTotal.inc({ effect }, 0);
   for (const outcome of ['used', 'none', 'unusable', 'written', 'failed']) own.snapshotImageTotal.inc({ outcome }, 0);
+  for (const result of ['same', 'other', 'failed', 'dropped']) own.trialSearchTotal.inc({ result }, 0);
   // A dashboard needs a first sample to compute a rate from.
   for (const index of ['vector', 'keyword', 'all']) own.retrievalLatencyMs.zero({ index });
   return { ...metrics, ...own };
@@ -65,6 +78,20 @@ export function watchMissingRows({ registry }: Metrics, counts: () => { vector: 
     registers: [registry],
     collect() {
       for (const [store, count] of Object.entries(counts())) this.set({ store }, count);
+    },
+  });
+}
+
+/** Registers the gauge of the memory of corpora, read at each scrape. */
+export function watchSnapshots({ registry }: Metrics, sizes: () => { vector: number; keyword: number }): void {
+  new Gauge({
+    name: 'ragmesh_snapshot_bytes',
+    help: 'Memory of the corpora that embedded stores search in memory, by store, without what a merge uses for a short time',
+    labelNames: ['store'],
+    aggregator: 'sum',
+    registers: [registry],
+    collect() {
+      for (const [store, bytes] of Object.entries(sizes())) this.set({ store }, bytes);
     },
   });
 }

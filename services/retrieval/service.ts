@@ -18,14 +18,18 @@ import { createLabRpcs } from './rpcs/lab-rpcs.ts';
 import { createReaderRpcs } from './rpcs/reader-rpcs.ts';
 import { createWriterRpcs, type WriterRpcDeps } from './rpcs/writer-rpcs.ts';
 import type { ViewAsDeps } from './search/lab/view-as.ts';
-import type { SearchDeps } from './search/search.ts';
+import { retrieve, type SearchDeps } from './search/search.ts';
+import { type Viewer, viewerOf } from './search/viewer.ts';
 import { warmSearches } from './search/warm-up.ts';
+import { createShadows } from './trials/shadows.ts';
 
 /** What the service needs. */
 export interface RetrievalDeps
   extends Omit<SearchDeps, 'indices' | 'missing'>,
     ViewAsDeps,
-    Omit<WriterRpcDeps, 'indices' | 'startMaintenance' | 'keptVersions'> {
+    Omit<WriterRpcDeps, 'indices' | 'shadows' | 'startMaintenance' | 'keptVersions'> {
+  /** Returns a number from 0 up to 1. */
+  random: () => number;
   /** Called when the view of a tenant's index has changed. @default nothing */
   countChange?: (tenant: string) => void;
 }
@@ -72,14 +76,24 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
   watchVersions(deps.metrics, indices.views);
   watchMissingRows(deps.metrics, missing.counts);
   const maintenance = createMaintenance(deps);
+  const shadows = createShadows({
+    ...{ catalog, indices, metrics: deps.metrics, random: deps.random, log: deps.log },
+    async search(request, context) {
+      const viewer: Viewer = { ...viewerOf(context.principal), mayName: 'any' };
+      for await (const { event } of retrieve({ ...deps, indices, missing }, request, context, viewer)) {
+        if (event.case === 'fused') return event.value;
+      }
+      return undefined;
+    },
+  });
   const { keptVersions } = deps.settings;
   const closing = new AbortController();
   return {
     impl: {
-      ...createReaderRpcs({ ...deps, indices, missing }),
+      ...createReaderRpcs({ ...deps, indices, missing, shadows }),
       ...createLabRpcs({ ...deps, indices, missing }),
       ...createAdminRpcs({ ...deps, indices }),
-      ...createWriterRpcs({ ...deps, indices, keptVersions, startMaintenance: maintenance.start }),
+      ...createWriterRpcs({ ...deps, indices, shadows, keptVersions, startMaintenance: maintenance.start }),
     },
     readiness: missing.readiness,
     port: {
@@ -94,6 +108,7 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
     async close() {
       closing.abort();
       maintenance.stop();
+      await shadows.close();
       await indices.idle();
       await maintenance.idle();
     },

@@ -1,5 +1,7 @@
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { type AnswerDone, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -113,4 +115,60 @@ test('edits by people are found immediately, survive the next upload, and one ca
   const { versions } = await admin.listVersions({ corpus }, options);
   await admin.rollbackVersion({ corpus, version: versions[1]?.version ?? 0n }, options);
   expect((await found('Zephyrine')).filter((passage) => passage.includes('lamp'))).toEqual([]);
+});
+
+test('a version on trial answers its sessions only, from the cache too, until one call ends the trial', async () => {
+  const trial = { canaryPercent: 50, shadowPercent: 100 };
+  await gate.putGate({ corpus, gate: { mode: GateMode.INVARIANTS, trial } }, options);
+  const { jobId, ...held } = await ingest((word) => `${textOf(word)} Register it at example.com.`);
+  expect(held.state).toBe(JobState.HELD);
+  const version = held.gate?.version;
+
+  const askAs = async (user: string) => {
+    const as = await mesh.as(testPrincipal({ user }));
+    let text = '';
+    let done: AnswerDone | undefined;
+    const versions = new Set<bigint>();
+    const request = { question: 'How long is the warranty of the blender?', corpora: [corpus] };
+    for await (const { event } of mesh.client(ChatService).ask(request, as)) {
+      if (event.case === 'textDelta') text += event.value.text;
+      if (event.case === 'sources') for (const passage of event.value.passages) versions.add(passage.version);
+      if (event.case === 'done') done = event.value;
+    }
+    expect(text).toContain('4 years');
+    expect(versions.size).toBe(1);
+    return {
+      isCandidate: versions.has(version as bigint),
+      layer: done?.cacheLayer,
+      answerId: done?.answerId ?? '',
+      as,
+    };
+  };
+  const users = Array.from({ length: 16 }, (_, index) => `customer-${index}`);
+  const first = new Map<string, Awaited<ReturnType<typeof askAs>>>();
+  for (const user of users) first.set(user, await askAs(user));
+  const answers = [...first.values()];
+  const generated = answers.filter(({ layer }) => layer === CacheLayer.UNSPECIFIED);
+  // One answer for each version; all others came from the cache, each from the one of its version.
+  expect(generated.map(({ isCandidate }) => isCandidate).sort()).toEqual([false, true]);
+  for (const user of users) expect((await askAs(user)).isCandidate).toBe(first.get(user)?.isCandidate);
+
+  const rated = answers.find(({ isCandidate }) => isCandidate);
+  await mesh
+    .client(ChatService)
+    .submitFeedback({ answerId: rated?.answerId ?? '', rating: Rating.DOWN }, rated?.as ?? {});
+  const candidateCount = 2n * BigInt(answers.filter(({ isCandidate }) => isCandidate).length);
+  const figures = async () => (await gate.getTrial({ corpus }, options)).trial;
+  await expect.poll(async () => (await figures())?.searches?.comparedCount, { timeout: 20_000 }).toBe(1n);
+  expect(await figures()).toMatchObject({
+    jobId,
+    candidate: { answerCount: candidateCount, refusedCount: 0n, downCount: 1n },
+    live: { answerCount: 32n - candidateCount, downCount: 0n },
+    lacksAnswers: false,
+  });
+
+  await gate.rejectVersion({ jobId }, options);
+  for (const user of users.slice(0, 4)) expect((await askAs(user)).isCandidate).toBe(false);
+  expect(await figures()).toBeUndefined();
+  await finish(jobId);
 });

@@ -20,6 +20,7 @@ import {
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage, Stage, TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { GuardrailVerdict } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
+import type { TrialVersion } from '../evidence/trials.ts';
 import type { HandoverEvent } from '../handover/state.ts';
 
 // What can happen to a question. The steps of an answer yield these events and change nothing themselves; `next` in state.ts
@@ -43,7 +44,14 @@ export type AskEvent =
   /** The question is understood. `sessionId` is empty if the answer belongs to no session. */
   | {
       readonly case: 'started';
-      readonly value: { sessionId: string; isNewSession: boolean; standalone: string; act: ConversationAct };
+      readonly value: {
+        sessionId: string;
+        isNewSession: boolean;
+        standalone: string;
+        act: ConversationAct;
+        /** @default none */
+        trials?: readonly TrialVersion[];
+      };
     }
   | { readonly case: 'stage'; readonly value: StageChange }
   /** A stage failed or was late, and the answer continues without it. */

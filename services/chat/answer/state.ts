@@ -19,6 +19,7 @@ import {
   type TokenUsage,
 } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { GuardrailPoint, type GuardrailVerdict } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
+import type { TrialVersion } from '../evidence/trials.ts';
 import type { HandoverEvent } from '../handover/state.ts';
 import type { AskEvent, DegradedStage, StageChange } from './events.ts';
 import { type EndedStage, toSeenStage, withEndedStage } from './stages.ts';
@@ -41,6 +42,8 @@ export interface AnswerState {
   readonly handover: { readonly handover: Handover; readonly event: HandoverEvent } | undefined;
   /** The question as it is searched for. */
   readonly standalone: string;
+  /** Versions to which the session is assigned, of corpora with a version on trial. */
+  readonly trials: readonly TrialVersion[];
   /** When each stage began, in microseconds since the question arrived. */
   readonly stageStartsUs: ReadonlyMap<Stage, number>;
   /** Stages that have ended, in the order of their ends. */
@@ -89,6 +92,7 @@ export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | '
     act: ConversationAct.UNSPECIFIED,
     handover: undefined,
     standalone: init.question,
+    trials: [],
     // Both begin with the question, before the client can see a stage.
     stageStartsUs: new Map([
       [Stage.REWRITE, 0],

@@ -33,6 +33,7 @@ import { replay } from '../cache/replay.ts';
 import { answerCurated } from '../evidence/curated/curated.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
+import { assignTrials, unitOf } from '../evidence/trials.ts';
 import { type Generation, generate } from '../generate/generate.ts';
 import { limitOf } from '../prompt/budget.ts';
 import { inspectPrompt } from '../prompt/inspect.ts';
@@ -185,7 +186,8 @@ async function* answer(
 ): AsyncGenerator<AskEvents> {
   const [understood, listed] = await Promise.all([understanding, lookup.corporaListed]);
   const { sessionId, isNewSession, standalone, move, turns } = understood;
-  const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act } };
+  const trials = 'corpora' in listed ? assignTrials(listed.corpora, unitOf(sessionId, context.principal)).trials : [];
+  const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act, trials } };
   if (move.reply !== undefined) {
     yield [started, ...answerAct(move, move.reply, request.question, turns)];
     return;
@@ -302,7 +304,8 @@ async function* answerFromEvidence(
   const { corpora, filter } = request;
   // A model that only quotes chooses sentences of what was found.
   const sectionTokens = isGenerative(model, models) ? settings.sectionTokens : 0;
-  const search = { query: standalone, topK, corpora, sectionTokens, ...(filter && { filter }) };
+  const trialVersions = state().trials.filter(({ isCandidate }) => isCandidate);
+  const search = { query: standalone, topK, corpora, sectionTokens, trialVersions, ...(filter && { filter }) };
   const retrieved = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
   const guarded = retrieved && (yield* guardEvidence(deps, retrieved, context));
   const found = guarded && shortenPassages(guarded, deps.masks);

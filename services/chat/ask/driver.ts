@@ -181,7 +181,7 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
     async end(): Promise<readonly AskResponse[]> {
       const recorded = await record();
       metrics.requestLatencyMs.observe({ route: route() }, elapsedUs() / 1000);
-      metrics.answerTotal.inc({ outcome: enumName(AnswerOutcomeSchema, state.outcome).toLowerCase() });
+      countAnswer(metrics, state);
       return [...recorded, ...apply({ case: 'done' })];
     },
     /** Releases what the question holds; an answer that was interrupted after `started` is recorded in the background. */
@@ -192,6 +192,12 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
       if (state.isStarted) void record();
     },
   };
+}
+
+function countAnswer({ answerTotal, trialAnswerTotal }: ChatMetrics, { outcome: ended, trials }: AnswerState): void {
+  const outcome = enumName(AnswerOutcomeSchema, ended).toLowerCase();
+  answerTotal.inc({ outcome });
+  for (const { isCandidate } of trials) trialAnswerTotal.inc({ version: isCandidate ? 'candidate' : 'live', outcome });
 }
 
 function countClaims(metrics: ChatMetrics, claims: readonly UnsupportedClaim[]): void {

@@ -151,14 +151,16 @@ function toAuditRecord(state: AnswerState, outcome: AnswerOutcome, totalUs: numb
     totalUs: BigInt(totalUs),
     unsupportedClaims: [...state.unsupportedClaims],
     guardrailVerdicts: [...state.guardrailVerdicts],
+    trialVersions: state.trials.slice(0, maxTrials).map(({ corpus, version }) => ({ corpus, version })),
     toolCalls: state.toolCalls.slice(0, maxToolCalls).map(toToolCallRecord),
   });
   record.evidence = evidenceOf(state.passages);
   return record;
 }
 
-/** The contract's limit. */
+/** The contract's limits. */
 const maxToolCalls = 32;
+const maxTrials = 32;
 
 function toToolCallRecord({ callId, tool, argumentsJson, status, detail, latencyUs }: ToolCallUpdate): ToolCallRecord {
   return create(ToolCallRecordSchema, { callId, tool, argumentsJson, status, detail, latencyUs });

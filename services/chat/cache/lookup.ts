@@ -12,6 +12,7 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
 import type { ChatSettings } from '../config.ts';
+import { assignTrials, unitOf } from '../evidence/trials.ts';
 import type { Understood } from '../understand/understand.ts';
 import { openFill } from './fill.ts';
 import { toCacheKey } from './key.ts';
@@ -77,7 +78,8 @@ export function beginLookup(
     if (understood.move.reply !== undefined) return { kind: 'none', reason: 'a reply of the conversation' };
     if (understood.tools.first !== undefined) return { kind: 'none', reason: 'a tool answers' };
     if (understood.model === '') return { kind: 'none', reason: 'the default model is not known' };
-    const scope = toCacheKey(request, corpora.corpora, promptVersion, understood);
+    const assigned = assignTrials(corpora.corpora, unitOf(understood.sessionId, context.principal));
+    const scope = toCacheKey(request, assigned.corpora, promptVersion, understood);
     const lookup = { question: understood.standalone, scope, refresh: request.bypassCache || request.inspectPrompt };
     return lookUp(clients.cache, lookup, context, settings.cacheTimeoutMs);
   });

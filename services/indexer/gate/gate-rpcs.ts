@@ -1,19 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { type GateMode, GateReportSchema, type VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GateMode, GateReportSchema, type VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toPageToken } from '../convert.ts';
 import type { JobChanges } from '../jobs/job-changes.ts';
-import type { JobStore, JobWish } from '../jobs/job-store.ts';
+import type { JobWish } from '../jobs/job-store.ts';
 import type { JobWorker } from '../jobs/job-worker.ts';
-import type { GateStore } from './gate-store.ts';
+import { type GateStore, hasTrial, noTrial } from './gate-store.ts';
 import { reportOf } from './report.ts';
+import { createTrialRpcs, type TrialRpcDeps } from './trial/trial-rpcs.ts';
 
 /** What the gate rpcs need. */
-export interface GateRpcDeps {
-  jobs: JobStore;
+export interface GateRpcDeps extends TrialRpcDeps {
   gates: GateStore;
   /** The gate of corpora without one of their own. */
   defaultMode: GateMode;
@@ -27,6 +28,7 @@ export interface GateRpcDeps {
 /** Creates the rpcs of the gate. They see only the jobs of the caller's tenant. */
 export function createGateRpcs(deps: GateRpcDeps): ServiceHandlers<typeof VersionGateService> {
   const { jobs, gates, worker, changes, clock } = deps;
+  const { endTrial, ...trialRpcs } = createTrialRpcs(deps);
   const release = async (jobId: string, wish: JobWish, { principal }: CallContext) => {
     const job = await jobs.request(principal.tenant, jobId, wish);
     await deps.decided();
@@ -42,7 +44,11 @@ export function createGateRpcs(deps: GateRpcDeps): ServiceHandlers<typeof Versio
   const gateOf = async (tenant: string, corpus: string) => {
     const stored = await gates.read({ tenant, corpus });
     return {
-      gate: { mode: stored?.mode ?? deps.defaultMode, dataSets: [...(stored?.dataSets ?? [])] },
+      gate: {
+        mode: stored?.mode ?? deps.defaultMode,
+        dataSets: [...(stored?.dataSets ?? [])],
+        trial: stored?.trial ?? noTrial,
+      },
       ...(stored && { changedBy: stored.changedBy, changedAt: timestampFromMs(stored.changedAtMs) }),
     };
   };
@@ -74,13 +80,25 @@ export function createGateRpcs(deps: GateRpcDeps): ServiceHandlers<typeof Versio
       await release(jobId, { kind: 'check' }, context);
       return {};
     },
-    rejectVersion: ({ jobId, comment }, context) => decide(jobId, false, comment, context),
+    async rejectVersion({ jobId, comment }, context) {
+      const decided = await decide(jobId, false, comment, context);
+      // Its worker drops the version when it can; from now on the live one answers all.
+      await endTrial(jobId, context);
+      return decided;
+    },
+    ...trialRpcs,
     async putGate({ corpus, gate }, { principal }) {
       const { tenant, user, groups } = principal;
+      const { canaryPercent, shadowPercent } = gate?.trial ?? noTrial;
+      const trial = { canaryPercent, shadowPercent };
+      if (gate?.mode === GateMode.OFF && hasTrial(trial)) {
+        throw invalidArgument('trial: is for versions that pass a gate: choose another mode');
+      }
       const stored = gate && {
         mode: gate.mode,
         dataSets: gate.dataSets,
         groups,
+        trial,
         changedBy: user,
         changedAtMs: clock(),
       };

@@ -15,6 +15,22 @@ export interface AppliedGate {
   dataSets: readonly string[];
   /** Groups with which judged questions are asked. */
   groups: readonly string[];
+  /** The trial of versions that pass; both shares 0: none. */
+  trial: TrialShares;
+}
+
+/** How much of the questions a version on trial gets, each of 100. */
+export interface TrialShares {
+  canaryPercent: number;
+  shadowPercent: number;
+}
+
+/** The shares of no trial. */
+export const noTrial: TrialShares = { canaryPercent: 0, shadowPercent: 0 };
+
+/** Returns whether there is a trial. */
+export function hasTrial({ canaryPercent, shadowPercent }: TrialShares): boolean {
+  return canaryPercent > 0 || shadowPercent > 0;
 }
 
 /** A gate that an operator has set. */
@@ -47,6 +63,7 @@ export function createGateStore(db: Database<RecordsSchema>, mode: GateMode): Ga
         mode: row.mode as GateMode,
         dataSets: JSON.parse(row.data_sets) as string[],
         groups: JSON.parse(row.groups) as string[],
+        trial: { canaryPercent: row.canary_percent, shadowPercent: row.shadow_percent },
         changedBy: row.changed_by,
         changedAtMs: row.changed_at,
       }
@@ -55,7 +72,7 @@ export function createGateStore(db: Database<RecordsSchema>, mode: GateMode): Ga
   return {
     read,
     async find(job) {
-      const stored = (await read(job)) ?? { mode, dataSets: [], groups: job.groups ?? [] };
+      const stored = (await read(job)) ?? { mode, dataSets: [], groups: job.groups ?? [], trial: noTrial };
       const needsSet = stored.mode === GateMode.JUDGED && stored.dataSets.length === 0;
       return needsSet ? { ...stored, dataSets: [job.corpus] } : stored;
     },
@@ -70,6 +87,8 @@ export function createGateStore(db: Database<RecordsSchema>, mode: GateMode): Ga
         groups: JSON.stringify(gate.groups),
         changed_by: gate.changedBy,
         changed_at: gate.changedAtMs,
+        canary_percent: gate.trial.canaryPercent,
+        shadow_percent: gate.trial.shadowPercent,
       };
       await db
         .insertInto('gates')

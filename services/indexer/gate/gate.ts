@@ -17,6 +17,7 @@ import { type ContentsFacts, checkContents, checkSize } from './contents.ts';
 import type { GateStore } from './gate-store.ts';
 import { checkLeaks, type LeakFacts } from './leaks.ts';
 import { checkQuestions, type QuestionDeps } from './questions.ts';
+import { beginTrial } from './trial/begin-trial.ts';
 
 /** What the gate needs. */
 export interface GateDeps extends QuestionDeps {
@@ -48,6 +49,7 @@ export async function runGate(facts: GateFacts, deps: GateDeps): Promise<GateRep
       checks: [await checkContents(facts), checkSize(facts), await checkLeaks(facts, deps)],
     });
     if (gate.mode === GateMode.JUDGED) await checkQuestions(report, facts, gate, deps);
+    if (report.checks.every(({ passed }) => passed)) await beginTrial(report, facts, gate.trial);
     report.verdict = report.checks.every(({ passed }) => passed) ? GateVerdict.PASSED : GateVerdict.HELD;
     const verdict = enumName(GateVerdictSchema, report.verdict).toLowerCase();
     deps.metrics.gateTotal.inc({ verdict });

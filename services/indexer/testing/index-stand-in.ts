@@ -1,3 +1,4 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
 import { type Principal, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -15,6 +16,7 @@ interface Version {
   buildId: string;
   isPublished: boolean;
   documents: Map<string, IndexDocument>;
+  trial?: { canaryPercent: number; shadowPercent: number } | undefined;
 }
 
 interface Corpus {
@@ -149,6 +151,21 @@ export function createIndexStandIn() {
             buildingOf(found, version);
             found.versions.delete(version);
             return {};
+          },
+
+          async putTrial({ corpus, version, canaryPercent, shadowPercent }, context) {
+            await at('trial');
+            const building = buildingOf(find(context.principal, corpus), version);
+            building.trial = canaryPercent + shadowPercent === 0 ? undefined : { canaryPercent, shadowPercent };
+            return {};
+          },
+
+          async getTrial({ corpus: name }, context) {
+            const corpus = find(context.principal, name);
+            const found = [...corpus.versions.values()].find(({ isPublished, trial }) => !isPublished && trial);
+            if (found?.trial === undefined) return {};
+            const startedAt = timestampFromMs(0);
+            return { trial: { ...found.trial, version: found.version, liveVersion: corpus.live, startedAt } };
           },
 
           async purgeDocuments({ corpus: name, documentIds }, context) {

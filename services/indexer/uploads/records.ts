@@ -119,6 +119,9 @@ export interface GateTable {
   groups: string;
   changed_by: string;
   changed_at: number;
+  /** Shares of a trial, each of 100. */
+  canary_percent: number;
+  shadow_percent: number;
 }
 
 /** The tables. */
@@ -249,6 +252,8 @@ export const recordsMigrations: Migrations = {
     CREATE INDEX overlays_current ON overlays (tenant, corpus, document_id, kind, content_hash) WHERE is_current = 1;
     ALTER TABLE documents ADD COLUMN chunks TEXT NOT NULL DEFAULT '';
     ALTER TABLE documents ADD COLUMN source TEXT;`,
+    `ALTER TABLE gates ADD COLUMN canary_percent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE gates ADD COLUMN shadow_percent INTEGER NOT NULL DEFAULT 0;`,
   ],
   postgres: [
     `CREATE TABLE documents (
@@ -354,5 +359,7 @@ export const recordsMigrations: Migrations = {
     CREATE INDEX overlays_current ON overlays (tenant, corpus, document_id, kind, content_hash) WHERE is_current = 1;
     ALTER TABLE documents ADD COLUMN chunks TEXT NOT NULL DEFAULT '';
     ALTER TABLE documents ADD COLUMN source TEXT;`,
+    `ALTER TABLE gates ADD COLUMN canary_percent BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE gates ADD COLUMN shadow_percent BIGINT NOT NULL DEFAULT 0;`,
   ],
 };

@@ -5,6 +5,7 @@ import { createNumberCatalog, type NumberCatalog } from './numbers.ts';
 import { createPassageCatalog, type PassageCatalog } from './passages.ts';
 import { createRecentPassages } from './recent-passages.ts';
 import { createTermCatalog, type TermCatalog } from './terms.ts';
+import { createTrialCatalog, type TrialCatalog } from './trials.ts';
 import { createVersionContents, type VersionContents } from './version-contents.ts';
 import { createVersionCatalog, type VersionCatalog } from './versions.ts';
 
@@ -20,6 +21,7 @@ export interface Catalog {
   documents: DocumentCatalog;
   passages: PassageCatalog;
   terms: TermCatalog;
+  trials: TrialCatalog;
   accessChanges: AccessChangeCatalog;
   /** Removes what deleted rows of the tenant have left in files, or in tables of PostgreSQL (VACUUM). */
   scrub(tenant: string): Promise<void>;
@@ -45,6 +47,7 @@ export function createCatalog({ tables, changes, close }: CatalogEngine, random:
     documents: createDocumentCatalog(tables, recent),
     passages: createPassageCatalog(tables, recent),
     terms: createTermCatalog(tables, newEpoch),
+    trials: createTrialCatalog(tables),
     accessChanges: createAccessChangeCatalog(tables),
     scrub: (tenant) => tables.scrub(tenant),
     close,

@@ -5,6 +5,7 @@ import { insertFrom, insertRows, jsonOf, oneOf, remove, rows, type Sql, sql, upd
 import type { CatalogRow, CatalogTables } from './engines/tables.ts';
 import { newRevision, newState, newTenant, stateName } from './states.ts';
 import type { TermRecord } from './terms.ts';
+import { type TrialRecord, trialColumns } from './trials.ts';
 
 /** A version of a corpus. */
 export interface VersionRecord extends VectorSpace {
@@ -31,6 +32,8 @@ export interface CorpusRecord {
   swept: boolean;
   /** In order of number. */
   versions: readonly VersionRecord[];
+  /** The version on trial; `undefined`: none. */
+  trial: TrialRecord | undefined;
 }
 
 /** A tenant's catalog without its documents. */
@@ -86,6 +89,7 @@ export function createVersionCatalog(tables: CatalogTables, newEpoch: () => stri
       ? []
       : [
           remove('version', sql`corpus_id = ${corpusId} AND ${oneOf('version', versions)}`),
+          remove('trial', sql`corpus_id = ${corpusId} AND ${oneOf('version', versions)}`),
           update('corpus', sql`swept = 0`, sql`id = ${corpusId}`),
         ];
   return {
@@ -120,6 +124,7 @@ export function createVersionCatalog(tables: CatalogTables, newEpoch: () => stri
       await tables.write(tenant, [
         update('version', sql`published_ms = ${nowMs}`, sql`corpus_id = ${corpusId} AND version = ${version}`),
         update('corpus', sql`live = ${version}`, sql`id = ${corpusId}`),
+        remove('trial', sql`corpus_id = ${corpusId}`),
         ...spreadAccess(corpusId, version),
         ...newRevision(corpusId),
         ...dropStatements(corpusId, dropped),
@@ -128,6 +133,8 @@ export function createVersionCatalog(tables: CatalogTables, newEpoch: () => stri
     async rollback(tenant, corpusId, version) {
       await tables.write(tenant, [
         update('corpus', sql`live = ${version}`, sql`id = ${corpusId}`),
+        // It was built from the version that is no longer live.
+        remove('trial', sql`corpus_id = ${corpusId}`),
         ...newRevision(corpusId),
       ]);
     },
@@ -169,6 +176,7 @@ const recordQuery = sql`SELECT
   (SELECT count(*) FROM ${rows('access_change')}) AS access_changes,
   ${jsonOf(corpusColumns, sql`SELECT * FROM ${rows('corpus')} ORDER BY name`)} AS corpora,
   ${jsonOf(versionColumns, sql`SELECT * FROM ${rows('version')} ORDER BY version`)} AS versions,
+  ${jsonOf(trialColumns, sql`SELECT * FROM ${rows('trial')}`)} AS trials,
   ${jsonOf(['id', 'groups'], sql`SELECT id, groups FROM ${rows('acl')}`)} AS acls,
   ${jsonOf(['corpus_id', 'document_id'], sql`SELECT corpus_id, document_id FROM ${rows('purge')}`)} AS purges`;
 
@@ -178,6 +186,7 @@ function toRecord(row: CatalogRow): TenantRecord {
   const list = (column: string) => JSON.parse((row[column] as string | undefined) ?? '[]') as Json[];
   const epoch = (row.epoch as string | null | undefined) ?? '';
   const versions = list('versions');
+  const trials = list('trials');
   return {
     state: stateName(epoch, Number(row.generation ?? 0)),
     epoch,
@@ -185,6 +194,7 @@ function toRecord(row: CatalogRow): TenantRecord {
     corpora: list('corpora').map((corpus) => ({
       ...toCorpus(corpus),
       versions: versions.filter(({ corpus_id }) => corpus_id === corpus.id).map(toVersion),
+      trial: toTrial(trials.find(({ corpus_id }) => corpus_id === corpus.id)),
     })),
     acls: list('acls').map(({ id, groups }) => ({ aclId: id as number, groups: JSON.parse(groups as string) })),
     purges: list('purges').map((purge) => ({
@@ -197,7 +207,7 @@ function toRecord(row: CatalogRow): TenantRecord {
   };
 }
 
-function toCorpus(row: Json): Omit<CorpusRecord, 'versions'> {
+function toCorpus(row: Json): Omit<CorpusRecord, 'versions' | 'trial'> {
   return {
     corpusId: row.id as number,
     name: row.name as string,
@@ -218,4 +228,15 @@ function toVersion(row: Json): VersionRecord {
     begunMs: row.begun_ms as number,
     publishedMs: (row.published_ms as number | null) ?? undefined,
   };
+}
+
+function toTrial(row: Json | undefined): TrialRecord | undefined {
+  return (
+    row && {
+      version: row.version as number,
+      canaryPercent: row.canary_percent as number,
+      shadowPercent: row.shadow_percent as number,
+      startedMs: row.started_ms as number,
+    }
+  );
 }

@@ -73,8 +73,12 @@ export async function publishVersion(
 /** Longest time that a publish waits for the stores to be prepared. */
 const prepareMs = 20_000;
 
-// The first search of the version is then as fast as later ones. A store that is not ready in time answers from its disk until it is.
-async function prepareStores({ vectors, keywords, log }: PublishDeps, tenant: string, corpusId: number): Promise<void> {
+/** Prepares the stores, so that the first search of a version is as fast as later ones. A store that is not ready in time answers from its disk until it is. */
+export async function prepareStores(
+  { vectors, keywords, log }: Pick<PublishDeps, 'vectors' | 'keywords' | 'log'>,
+  tenant: string,
+  corpusId: number,
+): Promise<void> {
   const prepare = (signal: AbortSignal) =>
     Promise.all([vectors, keywords].map((store) => store.prepare?.(tenant, corpusId, signal)));
   await within(prepare, { timeoutMs: prepareMs }).catch((error: unknown) => {

@@ -35,7 +35,7 @@ export interface TenantIndex {
 /** A read of one view. */
 export interface IndexRead {
   readonly view: IndexView;
-  /** Returns whether everything that has been read belongs to the view: no other process has dropped one of its live versions. */
+  /** Returns whether everything that has been read belongs to the view: no other process has dropped one of its live versions, or one on trial. */
   isWhole(signal: AbortSignal): Promise<boolean>;
   end(): void;
 }
@@ -169,7 +169,8 @@ export async function createTenantIndex(
 /** Returns whether a view has every version that was live in an earlier one. */
 function holdsLive(now: IndexView, before: IndexView): boolean {
   if (now.epoch !== before.epoch) return false;
-  return [...before.corpora.values()].every(
-    ({ name, live }) => live === 0 || now.corpora.get(name)?.versions.some(({ version }) => version === live),
-  );
+  return [...before.corpora.values()].every(({ name, live, trial }) => {
+    const versions = new Set(now.corpora.get(name)?.versions.map(({ version }) => version));
+    return (live === 0 || versions.has(live)) && (trial === undefined || versions.has(trial.version));
+  });
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Passage, Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type ListCorporaResponse,
   ListCorporaResponseSchema,
@@ -15,6 +15,7 @@ import type { CorpusView, IndexView } from '../index/index-view.ts';
 import { readIndex } from '../index/read-index.ts';
 import { explain } from '../search/explain/explain.ts';
 import { retrieve, type SearchDeps } from '../search/search.ts';
+import { canariesOf } from '../trials/trial.ts';
 
 /** Returns the rpcs for readers: RetrievalService. */
 export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof RetrievalService> {
@@ -34,13 +35,26 @@ export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof Retri
     async getPassages({ chunkIds }, context) {
       const principal = context.principal;
       return readIndex(indices, context, async (view) => {
-        const corpora = new Map([...view.corpora.values()].map((corpus) => [corpus.corpusId, corpus]));
-        const scope = view.visibility.scopeOf([...corpora.values()], principal);
+        const corpora = [...view.corpora.values()];
         const wanted = chunkIds.map((id) => id.toWellFormed());
-        const records = await catalog.passages.readByChunkId(principal.tenant, wanted, scope, context.signal);
-        // The first of each id: a second one would break the order that the contract promises.
-        const first = records.filter(({ chunkId }, position) => records[position - 1]?.chunkId !== chunkId);
-        return { passages: first.map((record) => toPassage(record, corpora.get(record.corpusId) as CorpusView)) };
+        const read = async (ids: string[], from: readonly CorpusView[]) => {
+          const scope = view.visibility.scopeOf(from, principal);
+          const records = await catalog.passages.readByChunkId(principal.tenant, ids, scope, context.signal);
+          const byId = new Map(from.map((corpus) => [corpus.corpusId, corpus]));
+          // The first of each id: a second one would break the order that the contract promises.
+          const first = records.filter(({ chunkId }, position) => records[position - 1]?.chunkId !== chunkId);
+          return first.map((record) => toPassage(record, byId.get(record.corpusId)));
+        };
+        const live = await read(wanted, corpora);
+        // Answers to sessions of a version on trial cite its passages.
+        const found = new Set(live.map(({ chunkId }) => chunkId));
+        const missing = wanted.filter((id) => !found.has(id));
+        const canaries = missing.length === 0 ? [] : canariesOf(corpora);
+        const others = canaries.length === 0 ? [] : await read(missing, canaries);
+        const order = new Map(wanted.map((id, position) => [id, position]));
+        const placeOf = ({ chunkId }: Passage) => order.get(chunkId) ?? 0;
+        const passages = others.length === 0 ? live : [...live, ...others].sort((a, b) => placeOf(a) - placeOf(b));
+        return { passages };
       });
     },
 

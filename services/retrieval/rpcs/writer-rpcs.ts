@@ -2,19 +2,23 @@ import type { IndexWriterService, WriteDocumentsRequest } from '#gen/ragmesh/ret
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { ListedDocument } from '../catalog/documents.ts';
-import { accessOf } from '../convert.ts';
+import { accessOf, toVersionTrial } from '../convert.ts';
 import { type DocumentDeps, purgeDocuments, removeDocuments, writeDocuments } from '../index/documents.ts';
 import type { IndexRegistry } from '../index/index-registry.ts';
 import { countIndex, listDocuments } from '../index/list-documents.ts';
 import { type PublishDeps, publishVersion } from '../index/publish.ts';
+import { readIndex } from '../index/read-index.ts';
 import { corpusNotFound, requireCorpus } from '../index/require.ts';
 import type { TenantIndex } from '../index/tenant-index.ts';
 import { abandonVersion, beginVersion } from '../index/versions.ts';
+import type { Shadows } from '../trials/shadows.ts';
+import { putTrial, trialOf } from '../trials/trial.ts';
 import { changeIndex } from './change-index.ts';
 
 /** What the rpcs need. */
 export interface WriterRpcDeps extends PublishDeps, DocumentDeps {
   indices: IndexRegistry;
+  shadows: Pick<Shadows, 'flush'>;
   /** Starts the stores' maintenance of a corpus in the background. */
   startMaintenance(tenant: string, corpusId: number): void;
 }
@@ -78,6 +82,22 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceHandlers<typeof In
       } finally {
         held.release();
       }
+    },
+
+    putTrial: ({ corpus, version, canaryPercent, shadowPercent }, context) =>
+      changeIndex(indices, context, async (index) => ({
+        revision: await putTrial(deps, index, corpus, Number(version), { canaryPercent, shadowPercent }),
+      })),
+
+    async getTrial({ corpus: name }, context) {
+      const { tenant } = context.principal;
+      await deps.shadows.flush(tenant);
+      return readIndex(indices, context, async (view) => {
+        const corpus = requireCorpus(view, name);
+        const trial = trialOf(corpus);
+        const sums = trial && (await catalog.trials.sums(tenant, corpus.corpusId, trial.version, context.signal));
+        return trial === undefined || sums === undefined ? {} : { trial: toVersionTrial(corpus, trial, sums) };
+      });
     },
 
     async countIndex({ corpus, version }, context) {

@@ -10,6 +10,7 @@ import { detectedLanguage, toRowFilter } from '../convert.ts';
 import type { CorpusView, IndexView } from '../index/index-view.ts';
 import { corpusNotFound, requireVersion, versionNotFound } from '../index/require.ts';
 import { type AppliedTerms, withTerms, wordsOf } from '../index/terms.ts';
+import { atTrials } from '../trials/trial.ts';
 import { vectorWeightOf } from './leg-weights.ts';
 import { isLeg, type LegSearch } from './legs.ts';
 import type { Viewer } from './viewer.ts';
@@ -56,7 +57,10 @@ export function planSearch(
 ): SearchPlan {
   checkRevision(view, request.minRevision);
   const { principal } = viewer;
-  const corpora = atVersions(chooseCorpora(view, viewer, request.corpora), viewer, request.versions);
+  const corpora = atTrials(
+    atVersions(chooseCorpora(view, viewer, request.corpora), viewer, request.versions),
+    request.trialVersions,
+  );
   const live = corpora.filter(({ live: version }) => version > 0);
   const spaces = live.map((corpus) => requireVersion(corpus, corpus.live));
   const query = request.query.toWellFormed();

@@ -15,16 +15,19 @@ import { droppedMeanwhile, maxReads } from '../index/read-index.ts';
 import type { TenantIndex } from '../index/tenant-index.ts';
 import type { MissingRows } from '../reconcile/missing-rows.ts';
 import type { Hit } from '../stores/index-row.ts';
+import type { Shadows } from '../trials/shadows.ts';
 import { type LegDeps, type LegOutcome, runLeg } from './legs.ts';
 import { planSearch } from './plan.ts';
 import { type SelectDeps, type SelectedPassage, selectPassages } from './select/select.ts';
-import { viewerOf } from './viewer.ts';
+import { type Viewer, viewerOf } from './viewer.ts';
 
 /** What a search needs. */
 export interface SearchDeps extends LegDeps, SelectDeps {
   indices: IndexRegistry;
   /** What the stores lost. */
   missing: Pick<MissingRows, 'degradationsOf'>;
+  /** Makes searches in versions on trial too. @default no search */
+  shadows?: Pick<Shadows, 'offer'> | undefined;
 }
 
 /** Runs a search. Yields one message for each leg as it ends, then the fused result. */
@@ -32,6 +35,7 @@ export async function* retrieve(
   deps: SearchDeps,
   request: RetrieveRequest,
   context: CallContext,
+  viewer: Viewer = viewerOf(context.principal),
 ): AsyncIterable<RetrieveResponse> {
   const startedAt = performance.now();
   const held = await deps.indices.acquire(context.principal.tenant, context.signal);
@@ -43,13 +47,15 @@ export async function* retrieve(
       const read = held?.index.beginRead();
       try {
         let fused: RetrieveResponse | undefined;
-        for await (const message of searchView(deps, held?.index, read?.view ?? emptyIndexView, request, context)) {
+        const view = read?.view ?? emptyIndexView;
+        for await (const message of searchView(deps, held?.index, view, viewer, request, context)) {
           if (message.event.case === 'fused') fused = message;
           // A search that runs again has the legs of its first run.
           else if (count === 1) yield message;
         }
         if (fused !== undefined && (read === undefined || (await read.isWhole(context.signal)))) {
           deps.metrics.retrievalLatencyMs.observe({ index: 'all' }, performance.now() - startedAt);
+          if (fused.event.case === 'fused') deps.shadows?.offer(view, request, context, fused.event.value);
           yield fused;
           return;
         }
@@ -67,11 +73,12 @@ async function* searchView(
   deps: SearchDeps,
   index: TenantIndex | undefined,
   view: IndexView,
+  viewer: Viewer,
   request: RetrieveRequest,
   context: CallContext,
 ): AsyncIterable<RetrieveResponse> {
   await ownTurn();
-  const plan = planSearch(deps.settings, view, viewerOf(context.principal), request, context);
+  const plan = planSearch(deps.settings, view, viewer, request, context);
   const outcomes: LegOutcome[] = [];
   const legs = plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal));
   for await (const outcome of inOrderOfCompletion(legs)) {

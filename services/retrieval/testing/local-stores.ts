@@ -88,6 +88,7 @@ export async function openRetrieval(
     log: createLogger('silent'),
     metrics: createRetrievalMetrics(createMetrics()),
     clock: Date.now,
+    random: Math.random,
     audit: () => createClient(AuditService, transport),
     newId: () => randomId(Math.random),
   });

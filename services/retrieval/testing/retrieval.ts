@@ -178,6 +178,7 @@ export function retrievalWith(
         log,
         metrics: createRetrievalMetrics(metrics),
         clock,
+        random,
         audit: () => clients.audit,
         newId: () => randomId(random),
       });

@@ -10,13 +10,15 @@ import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
+import type { ShadowFigures } from "../../retrieval/v1/trial_pb.ts";
+import { file_ragmesh_retrieval_v1_trial } from "../../retrieval/v1/trial_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/indexer/v1/version_gate.proto.
  */
 export const file_ragmesh_indexer_v1_version_gate: GenFile = /*@__PURE__*/
-  fileDesc("CiVyYWdtZXNoL2luZGV4ZXIvdjEvdmVyc2lvbl9nYXRlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEibQoXTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QSFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZgoYTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlEjEKCHZlcnNpb25zGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkhlbGRWZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrCgtIZWxkVmVyc2lvbhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEgwKBHVzZXIYAyABKAkSLgoGcmVwb3J0GAQgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTQoVQXBwcm92ZVZlcnNpb25SZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGIAIIkgKFkFwcHJvdmVWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiMAoTQ2hlY2tWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCIWChRDaGVja1ZlcnNpb25SZXNwb25zZSJMChRSZWplY3RWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIZCgdjb21tZW50GAIgASgJQgi6SAVyAxiACCJHChVSZWplY3RWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQicQoOUHV0R2F0ZVJlcXVlc3QSNwoGY29ycHVzGAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSJgoEZ2F0ZRgCIAEoCzIYLnJhZ21lc2guaW5kZXhlci52MS5HYXRlIjkKD1B1dEdhdGVSZXNwb25zZRImCgRnYXRlGAEgASgLMhgucmFnbWVzaC5pbmRleGVyLnYxLkdhdGUiKwoOR2V0R2F0ZVJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAifQoPR2V0R2F0ZVJlc3BvbnNlEiYKBGdhdGUYASABKAsyGC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZRISCgpjaGFuZ2VkX2J5GAIgASgJEi4KCmNoYW5nZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImQKBEdhdGUSNgoEbW9kZRgBIAEoDjIcLnJhZ21lc2guaW5kZXhlci52MS5HYXRlTW9kZUIKukgHggEEEAEgABIkCglkYXRhX3NldHMYAiADKAlCEbpIDpIBCxAIIgdyBRABGIABIpADCgpHYXRlUmVwb3J0Eg8KB3ZlcnNpb24YASABKAQSFAoMbGl2ZV92ZXJzaW9uGAIgASgEEjAKB3ZlcmRpY3QYAyABKA4yHy5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZVZlcmRpY3QSLQoGY2hlY2tzGAQgAygLMh0ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVDaGVjaxIvCgdmaWd1cmVzGAUgAygLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVGaWd1cmUSOgoPd29yc2VfcXVlc3Rpb25zGAYgAygLMiEucmFnbWVzaC5pbmRleGVyLnYxLldvcnNlUXVlc3Rpb24SEwoLd29yc2VfY291bnQYByABKA0SFAoMYmV0dGVyX2NvdW50GAggASgNEi4KCmNoZWNrZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKCGRlY2lzaW9uGAogASgLMiAucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVEZWNpc2lvbiKKAQoJR2F0ZUNoZWNrEi8KBGtpbmQYASABKA4yIS5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZUNoZWNrS2luZBIOCgZwYXNzZWQYAiABKAgSDwoHZmluZGluZxgDIAEoCRIVCg1jaGVja2VkX2NvdW50GAQgASgEEhQKDGRvY3VtZW50X2lkcxgFIAMoCSJmCgpHYXRlRmlndXJlEhAKCGRhdGFfc2V0GAEgASgJEgwKBG5hbWUYAiABKAkSDAoEbGl2ZRgDIAEoARIPCgdjaGVja2VkGAQgASgBEgsKA2xvdxgFIAEoARIMCgRoaWdoGAYgASgBImAKDVdvcnNlUXVlc3Rpb24SEAoIZGF0YV9zZXQYASABKAkSEAoIcXVlcnlfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRIMCgRsaXZlGAQgASgBEg8KB2NoZWNrZWQYBSABKAEibwoMR2F0ZURlY2lzaW9uEhAKCGFwcHJvdmVkGAEgASgIEgwKBHVzZXIYAiABKAkSLgoKZGVjaWRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY29tbWVudBgEIAEoCSpoCghHYXRlTW9kZRIZChVHQVRFX01PREVfVU5TUEVDSUZJRUQQABIRCg1HQVRFX01PREVfT0ZGEAESGAoUR0FURV9NT0RFX0lOVkFSSUFOVFMQAhIUChBHQVRFX01PREVfSlVER0VEEAMqWwoLR2F0ZVZlcmRpY3QSHAoYR0FURV9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFwoTR0FURV9WRVJESUNUX1BBU1NFRBABEhUKEUdBVEVfVkVSRElDVF9IRUxEEAIqogEKDUdhdGVDaGVja0tpbmQSHwobR0FURV9DSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASHAoYR0FURV9DSEVDS19LSU5EX0NPTlRFTlRTEAESGAoUR0FURV9DSEVDS19LSU5EX1NJWkUQAhIZChVHQVRFX0NIRUNLX0tJTkRfTEVBS1MQAxIdChlHQVRFX0NIRUNLX0tJTkRfUVVFU1RJT05TEAQyvQUKElZlcnNpb25HYXRlU2VydmljZRJ/ChBMaXN0SGVsZFZlcnNpb25zEisucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RIZWxkVmVyc2lvbnNSZXF1ZXN0GiwucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RIZWxkVmVyc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ2Cg5BcHByb3ZlVmVyc2lvbhIpLnJhZ21lc2guaW5kZXhlci52MS5BcHByb3ZlVmVyc2lvblJlcXVlc3QaKi5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZVZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAIgBBJwCgxDaGVja1ZlcnNpb24SJy5yYWdtZXNoLmluZGV4ZXIudjEuQ2hlY2tWZXJzaW9uUmVxdWVzdBooLnJhZ21lc2guaW5kZXhlci52MS5DaGVja1ZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAIgBBJzCg1SZWplY3RWZXJzaW9uEigucmFnbWVzaC5pbmRleGVyLnYxLlJlamVjdFZlcnNpb25SZXF1ZXN0GikucmFnbWVzaC5pbmRleGVyLnYxLlJlamVjdFZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAIgBBJhCgdQdXRHYXRlEiIucmFnbWVzaC5pbmRleGVyLnYxLlB1dEdhdGVSZXF1ZXN0GiMucmFnbWVzaC5pbmRleGVyLnYxLlB1dEdhdGVSZXNwb25zZSINorsYCQiIJxABGAIgBBJkCgdHZXRHYXRlEiIucmFnbWVzaC5pbmRleGVyLnYxLkdldEdhdGVSZXF1ZXN0GiMucmFnbWVzaC5pbmRleGVyLnYxLkdldEdhdGVSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiVyYWdtZXNoL2luZGV4ZXIvdjEvdmVyc2lvbl9nYXRlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEibQoXTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QSFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZgoYTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlEjEKCHZlcnNpb25zGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkhlbGRWZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrCgtIZWxkVmVyc2lvbhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEgwKBHVzZXIYAyABKAkSLgoGcmVwb3J0GAQgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTQoVQXBwcm92ZVZlcnNpb25SZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGIAIIkgKFkFwcHJvdmVWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiMAoTQ2hlY2tWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCIWChRDaGVja1ZlcnNpb25SZXNwb25zZSJMChRSZWplY3RWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIZCgdjb21tZW50GAIgASgJQgi6SAVyAxiACCJHChVSZWplY3RWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQicQoOUHV0R2F0ZVJlcXVlc3QSNwoGY29ycHVzGAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSJgoEZ2F0ZRgCIAEoCzIYLnJhZ21lc2guaW5kZXhlci52MS5HYXRlIjkKD1B1dEdhdGVSZXNwb25zZRImCgRnYXRlGAEgASgLMhgucmFnbWVzaC5pbmRleGVyLnYxLkdhdGUiKwoOR2V0R2F0ZVJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAifQoPR2V0R2F0ZVJlc3BvbnNlEiYKBGdhdGUYASABKAsyGC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZRISCgpjaGFuZ2VkX2J5GAIgASgJEi4KCmNoYW5nZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCgRHYXRlEjYKBG1vZGUYASABKA4yHC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZU1vZGVCCrpIB4IBBBABIAASJAoJZGF0YV9zZXRzGAIgAygJQhG6SA6SAQsQCCIHcgUQARiAARIuCgV0cmlhbBgDIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlcyJPCgtUcmlhbFNoYXJlcxIfCg5jYW5hcnlfcGVyY2VudBgBIAEoDUIHukgEKgIYZBIfCg5zaGFkb3dfcGVyY2VudBgCIAEoDUIHukgEKgIYZCKQAwoKR2F0ZVJlcG9ydBIPCgd2ZXJzaW9uGAEgASgEEhQKDGxpdmVfdmVyc2lvbhgCIAEoBBIwCgd2ZXJkaWN0GAMgASgOMh8ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVWZXJkaWN0Ei0KBmNoZWNrcxgEIAMoCzIdLnJhZ21lc2guaW5kZXhlci52MS5HYXRlQ2hlY2sSLwoHZmlndXJlcxgFIAMoCzIeLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRmlndXJlEjoKD3dvcnNlX3F1ZXN0aW9ucxgGIAMoCzIhLnJhZ21lc2guaW5kZXhlci52MS5Xb3JzZVF1ZXN0aW9uEhMKC3dvcnNlX2NvdW50GAcgASgNEhQKDGJldHRlcl9jb3VudBgIIAEoDRIuCgpjaGVja2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCghkZWNpc2lvbhgKIAEoCzIgLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRGVjaXNpb24iigEKCUdhdGVDaGVjaxIvCgRraW5kGAEgASgOMiEucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVDaGVja0tpbmQSDgoGcGFzc2VkGAIgASgIEg8KB2ZpbmRpbmcYAyABKAkSFQoNY2hlY2tlZF9jb3VudBgEIAEoBBIUCgxkb2N1bWVudF9pZHMYBSADKAkiZgoKR2F0ZUZpZ3VyZRIQCghkYXRhX3NldBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGxpdmUYAyABKAESDwoHY2hlY2tlZBgEIAEoARILCgNsb3cYBSABKAESDAoEaGlnaBgGIAEoASJgCg1Xb3JzZVF1ZXN0aW9uEhAKCGRhdGFfc2V0GAEgASgJEhAKCHF1ZXJ5X2lkGAIgASgJEgwKBHRleHQYAyABKAkSDAoEbGl2ZRgEIAEoARIPCgdjaGVja2VkGAUgASgBIm8KDEdhdGVEZWNpc2lvbhIQCghhcHByb3ZlZBgBIAEoCBIMCgR1c2VyGAIgASgJEi4KCmRlY2lkZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBCABKAkiZQoPUHV0VHJpYWxSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEjcKBnNoYXJlcxgCIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlc0IGukgDyAEBIiMKEFB1dFRyaWFsUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBCIsCg9HZXRUcmlhbFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAiPAoQR2V0VHJpYWxSZXNwb25zZRIoCgV0cmlhbBgBIAEoCzIZLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbCLmAgoFVHJpYWwSDgoGam9iX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAQSFAoMbGl2ZV92ZXJzaW9uGAMgASgEEi8KBnNoYXJlcxgEIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlcxIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgRsaXZlGAYgASgLMiAucmFnbWVzaC5pbmRleGVyLnYxLlRyaWFsQW5zd2VycxIzCgljYW5kaWRhdGUYByABKAsyIC5yYWdtZXNoLmluZGV4ZXIudjEuVHJpYWxBbnN3ZXJzEhIKCmlzX3BhcnRpYWwYCCABKAgSFQoNbGFja3NfYW5zd2VycxgJIAEoCBI1CghzZWFyY2hlcxgKIAEoCzIjLnJhZ21lc2gucmV0cmlldmFsLnYxLlNoYWRvd0ZpZ3VyZXMidgoMVHJpYWxBbnN3ZXJzEhQKDGFuc3dlcl9jb3VudBgBIAEoBBIVCg1yZWZ1c2VkX2NvdW50GAIgASgEEhMKC290aGVyX2NvdW50GAMgASgEEhAKCHVwX2NvdW50GAQgASgEEhIKCmRvd25fY291bnQYBSABKAQqaAoIR2F0ZU1vZGUSGQoVR0FURV9NT0RFX1VOU1BFQ0lGSUVEEAASEQoNR0FURV9NT0RFX09GRhABEhgKFEdBVEVfTU9ERV9JTlZBUklBTlRTEAISFAoQR0FURV9NT0RFX0pVREdFRBADKlsKC0dhdGVWZXJkaWN0EhwKGEdBVEVfVkVSRElDVF9VTlNQRUNJRklFRBAAEhcKE0dBVEVfVkVSRElDVF9QQVNTRUQQARIVChFHQVRFX1ZFUkRJQ1RfSEVMRBACKr0BCg1HYXRlQ2hlY2tLaW5kEh8KG0dBVEVfQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhwKGEdBVEVfQ0hFQ0tfS0lORF9DT05URU5UUxABEhgKFEdBVEVfQ0hFQ0tfS0lORF9TSVpFEAISGQoVR0FURV9DSEVDS19LSU5EX0xFQUtTEAMSHQoZR0FURV9DSEVDS19LSU5EX1FVRVNUSU9OUxAEEhkKFUdBVEVfQ0hFQ0tfS0lORF9UUklBTBAFMo0HChJWZXJzaW9uR2F0ZVNlcnZpY2USfwoQTGlzdEhlbGRWZXJzaW9ucxIrLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVsZFZlcnNpb25zUmVxdWVzdBosLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVsZFZlcnNpb25zUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQSdgoOQXBwcm92ZVZlcnNpb24SKS5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZVZlcnNpb25SZXF1ZXN0GioucmFnbWVzaC5pbmRleGVyLnYxLkFwcHJvdmVWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQScAoMQ2hlY2tWZXJzaW9uEicucmFnbWVzaC5pbmRleGVyLnYxLkNoZWNrVmVyc2lvblJlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuQ2hlY2tWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQScwoNUmVqZWN0VmVyc2lvbhIoLnJhZ21lc2guaW5kZXhlci52MS5SZWplY3RWZXJzaW9uUmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5SZWplY3RWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQSZAoIUHV0VHJpYWwSIy5yYWdtZXNoLmluZGV4ZXIudjEuUHV0VHJpYWxSZXF1ZXN0GiQucmFnbWVzaC5pbmRleGVyLnYxLlB1dFRyaWFsUmVzcG9uc2UiDaK7GAkImHUQARgCIAQSaAoIR2V0VHJpYWwSIy5yYWdtZXNoLmluZGV4ZXIudjEuR2V0VHJpYWxSZXF1ZXN0GiQucmFnbWVzaC5pbmRleGVyLnYxLkdldFRyaWFsUmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiAEEmEKB1B1dEdhdGUSIi5yYWdtZXNoLmluZGV4ZXIudjEuUHV0R2F0ZVJlcXVlc3QaIy5yYWdtZXNoLmluZGV4ZXIudjEuUHV0R2F0ZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEmQKB0dldEdhdGUSIi5yYWdtZXNoLmluZGV4ZXIudjEuR2V0R2F0ZVJlcXVlc3QaIy5yYWdtZXNoLmluZGV4ZXIudjEuR2V0R2F0ZVJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_trial]);
 
 /**
  * Selects held versions.
@@ -381,6 +383,14 @@ export type Gate = Message<"ragmesh.indexer.v1.Gate"> & {
    * @generated from field: repeated string data_sets = 2;
    */
   dataSets: string[];
+
+  /**
+   * The trial of versions that pass. They are held until an operator approves or rejects them, if a version is live before. Unset, or both
+   * shares 0: they become live immediately.
+   *
+   * @generated from field: ragmesh.indexer.v1.TrialShares trial = 3;
+   */
+  trial?: TrialShares | undefined;
 };
 
 /**
@@ -389,6 +399,34 @@ export type Gate = Message<"ragmesh.indexer.v1.Gate"> & {
  */
 export const GateSchema: GenMessage<Gate> = /*@__PURE__*/
   messageDesc(file_ragmesh_indexer_v1_version_gate, 13);
+
+/**
+ * How much of the questions a version on trial gets.
+ *
+ * @generated from message ragmesh.indexer.v1.TrialShares
+ */
+export type TrialShares = Message<"ragmesh.indexer.v1.TrialShares"> & {
+  /**
+   * Sessions that it answers, of 100; questions without a session count by their user. A session stays with its version.
+   *
+   * @generated from field: uint32 canary_percent = 1;
+   */
+  canaryPercent: number;
+
+  /**
+   * Searches of the live version that are made in it too, of 100. Their results are compared, and no one sees them.
+   *
+   * @generated from field: uint32 shadow_percent = 2;
+   */
+  shadowPercent: number;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.TrialShares.
+ * Use `create(TrialSharesSchema)` to create a new message.
+ */
+export const TrialSharesSchema: GenMessage<TrialShares> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 14);
 
 /**
  * The result of a gate.
@@ -472,7 +510,7 @@ export type GateReport = Message<"ragmesh.indexer.v1.GateReport"> & {
  * Use `create(GateReportSchema)` to create a new message.
  */
 export const GateReportSchema: GenMessage<GateReport> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 14);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 15);
 
 /**
  * The result of one check.
@@ -521,7 +559,7 @@ export type GateCheck = Message<"ragmesh.indexer.v1.GateCheck"> & {
  * Use `create(GateCheckSchema)` to create a new message.
  */
 export const GateCheckSchema: GenMessage<GateCheck> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 15);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 16);
 
 /**
  * A figure of judged questions, of both versions.
@@ -577,7 +615,7 @@ export type GateFigure = Message<"ragmesh.indexer.v1.GateFigure"> & {
  * Use `create(GateFigureSchema)` to create a new message.
  */
 export const GateFigureSchema: GenMessage<GateFigure> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 16);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 17);
 
 /**
  * A judged question that became worse.
@@ -626,7 +664,7 @@ export type WorseQuestion = Message<"ragmesh.indexer.v1.WorseQuestion"> & {
  * Use `create(WorseQuestionSchema)` to create a new message.
  */
 export const WorseQuestionSchema: GenMessage<WorseQuestion> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 17);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 18);
 
 /**
  * What an operator decided about a held version.
@@ -668,7 +706,231 @@ export type GateDecision = Message<"ragmesh.indexer.v1.GateDecision"> & {
  * Use `create(GateDecisionSchema)` to create a new message.
  */
 export const GateDecisionSchema: GenMessage<GateDecision> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 18);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 19);
+
+/**
+ * The shares to set.
+ *
+ * @generated from message ragmesh.indexer.v1.PutTrialRequest
+ */
+export type PutTrialRequest = Message<"ragmesh.indexer.v1.PutTrialRequest"> & {
+  /**
+   * The corpus.
+   *
+   * @generated from field: string corpus = 1;
+   */
+  corpus: string;
+
+  /**
+   * The shares.
+   *
+   * @generated from field: ragmesh.indexer.v1.TrialShares shares = 2;
+   */
+  shares?: TrialShares | undefined;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.PutTrialRequest.
+ * Use `create(PutTrialRequestSchema)` to create a new message.
+ */
+export const PutTrialRequestSchema: GenMessage<PutTrialRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 20);
+
+/**
+ * The shares are set.
+ *
+ * @generated from message ragmesh.indexer.v1.PutTrialResponse
+ */
+export type PutTrialResponse = Message<"ragmesh.indexer.v1.PutTrialResponse"> & {
+  /**
+   * The version on trial.
+   *
+   * @generated from field: uint64 version = 1;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.PutTrialResponse.
+ * Use `create(PutTrialResponseSchema)` to create a new message.
+ */
+export const PutTrialResponseSchema: GenMessage<PutTrialResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 21);
+
+/**
+ * Names a corpus.
+ *
+ * @generated from message ragmesh.indexer.v1.GetTrialRequest
+ */
+export type GetTrialRequest = Message<"ragmesh.indexer.v1.GetTrialRequest"> & {
+  /**
+   * The corpus.
+   *
+   * @generated from field: string corpus = 1;
+   */
+  corpus: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.GetTrialRequest.
+ * Use `create(GetTrialRequestSchema)` to create a new message.
+ */
+export const GetTrialRequestSchema: GenMessage<GetTrialRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 22);
+
+/**
+ * The trial.
+ *
+ * @generated from message ragmesh.indexer.v1.GetTrialResponse
+ */
+export type GetTrialResponse = Message<"ragmesh.indexer.v1.GetTrialResponse"> & {
+  /**
+   * The trial; unset if no version of the corpus is on trial.
+   *
+   * @generated from field: ragmesh.indexer.v1.Trial trial = 1;
+   */
+  trial?: Trial | undefined;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.GetTrialResponse.
+ * Use `create(GetTrialResponseSchema)` to create a new message.
+ */
+export const GetTrialResponseSchema: GenMessage<GetTrialResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 23);
+
+/**
+ * A held version on trial.
+ *
+ * @generated from message ragmesh.indexer.v1.Trial
+ */
+export type Trial = Message<"ragmesh.indexer.v1.Trial"> & {
+  /**
+   * The job that built it.
+   *
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * The version.
+   *
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * The live version.
+   *
+   * @generated from field: uint64 live_version = 3;
+   */
+  liveVersion: bigint;
+
+  /**
+   * Its shares.
+   *
+   * @generated from field: ragmesh.indexer.v1.TrialShares shares = 4;
+   */
+  shares?: TrialShares | undefined;
+
+  /**
+   * When the trial began.
+   *
+   * @generated from field: google.protobuf.Timestamp started_at = 5;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * Answers since then to sessions of the live version: of corpora together with this one, those that searched it.
+   *
+   * @generated from field: ragmesh.indexer.v1.TrialAnswers live = 6;
+   */
+  live?: TrialAnswers | undefined;
+
+  /**
+   * Answers since then to sessions of the version on trial.
+   *
+   * @generated from field: ragmesh.indexer.v1.TrialAnswers candidate = 7;
+   */
+  candidate?: TrialAnswers | undefined;
+
+  /**
+   * Whether there were more answers or ratings than are read: the latest 20,000 and 10,000.
+   *
+   * @generated from field: bool is_partial = 8;
+   */
+  isPartial: boolean;
+
+  /**
+   * Whether the services that know of answers and ratings could not be reached: then `live` and `candidate` are unset.
+   *
+   * @generated from field: bool lacks_answers = 9;
+   */
+  lacksAnswers: boolean;
+
+  /**
+   * What the shadow searches have found.
+   *
+   * @generated from field: ragmesh.retrieval.v1.ShadowFigures searches = 10;
+   */
+  searches?: ShadowFigures | undefined;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.Trial.
+ * Use `create(TrialSchema)` to create a new message.
+ */
+export const TrialSchema: GenMessage<Trial> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 24);
+
+/**
+ * Answers of one version.
+ *
+ * @generated from message ragmesh.indexer.v1.TrialAnswers
+ */
+export type TrialAnswers = Message<"ragmesh.indexer.v1.TrialAnswers"> & {
+  /**
+   * Answers, those from the cache included.
+   *
+   * @generated from field: uint64 answer_count = 1;
+   */
+  answerCount: bigint;
+
+  /**
+   * Those that refuse: the documents do not say, or nothing was found.
+   *
+   * @generated from field: uint64 refused_count = 2;
+   */
+  refusedCount: bigint;
+
+  /**
+   * Those that were withheld, or ended before they were complete.
+   *
+   * @generated from field: uint64 other_count = 3;
+   */
+  otherCount: bigint;
+
+  /**
+   * Ratings up.
+   *
+   * @generated from field: uint64 up_count = 4;
+   */
+  upCount: bigint;
+
+  /**
+   * Ratings down.
+   *
+   * @generated from field: uint64 down_count = 5;
+   */
+  downCount: bigint;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.TrialAnswers.
+ * Use `create(TrialAnswersSchema)` to create a new message.
+ */
+export const TrialAnswersSchema: GenMessage<TrialAnswers> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 25);
 
 /**
  * What a gate checks.
@@ -799,6 +1061,13 @@ export const GateCheckKind = {
    * @generated from enum value: GATE_CHECK_KIND_QUESTIONS = 4;
    */
   QUESTIONS: 4,
+
+  /**
+   * Every other check passed, and the gate of the corpus wants a trial: the version waits for a decision of an operator.
+   *
+   * @generated from enum value: GATE_CHECK_KIND_TRIAL = 5;
+   */
+  TRIAL: 5,
 } as const;
 
 /**
@@ -861,6 +1130,28 @@ export const VersionGateService: GenService<{
     methodKind: "unary";
     input: typeof RejectVersionRequestSchema;
     output: typeof RejectVersionResponseSchema;
+  },
+  /**
+   * Puts the held version of a corpus on trial, or changes its shares: it answers a share of the sessions (canary), or a share of the searches
+   * is made in it too and compared (shadow). Both 0: ends the trial, and the live version answers every question that begins; ApproveVersion and
+   * RejectVersion end it too. FAILED_PRECONDITION (JOB_STATE) if no version of the corpus is held.
+   *
+   * @generated from rpc ragmesh.indexer.v1.VersionGateService.PutTrial
+   */
+  putTrial: {
+    methodKind: "unary";
+    input: typeof PutTrialRequestSchema;
+    output: typeof PutTrialResponseSchema;
+  },
+  /**
+   * Returns the trial of a corpus: its shares, and what answers, users and searches say of both versions.
+   *
+   * @generated from rpc ragmesh.indexer.v1.VersionGateService.GetTrial
+   */
+  getTrial: {
+    methodKind: "unary";
+    input: typeof GetTrialRequestSchema;
+    output: typeof GetTrialResponseSchema;
   },
   /**
    * Sets the gate of a corpus. Its questions are asked with the groups of the caller, so that the result shows nothing else.

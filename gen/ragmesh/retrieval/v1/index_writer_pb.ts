@@ -12,13 +12,15 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { AccessList, Language, PageRegion, Vector } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
+import type { VersionTrial } from "./trial_pb.ts";
+import { file_ragmesh_retrieval_v1_trial } from "./trial_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/retrieval/v1/index_writer.proto.
  */
 export const file_ragmesh_retrieval_v1_index_writer: GenFile = /*@__PURE__*/
-  fileDesc("CidyYWdtZXNoL3JldHJpZXZhbC92MS9pbmRleF93cml0ZXIucHJvdG8SFHJhZ21lc2gucmV0cmlldmFsLnYxIrABChNCZWdpblZlcnNpb25SZXF1ZXN0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEhsKCGJ1aWxkX2lkGAIgASgJQgm6SAZyBBABGEASIwoPZW1iZWRkaW5nX21vZGVsGAMgASgJQgq6SAdyBRABGIACEh4KCmRpbWVuc2lvbnMYBCABKA1CCrpIByoFGIBAKAEiOAoUQmVnaW5WZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIPCgdjcmVhdGVkGAIgASgIIpoBChVXcml0ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oARJDCglkb2N1bWVudHMYAyADKAsyIy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50Qgu6SAiSAQUIARDoByKyAwoNSW5kZXhEb2N1bWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIXCgV0aXRsZRgCIAEoCUIIukgFcgMYgAgSFQoDdXJsGAMgASgJQgi6SAVyAxiAEBItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0EmEKCmF0dHJpYnV0ZXMYBSADKAsyMy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50LkF0dHJpYnV0ZXNFbnRyeUIYukgVmgESEEAiB3IFEAEYgAEqBXIDGIAIEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KDGNvbnRlbnRfaGFzaBgHIAEoDEIHukgEegIYIBI8CgZjaHVua3MYCCADKAsyIC5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleENodW5rQgq6SAeSAQQQoJwBGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqwDCgpJbmRleENodW5rEhwKCGNodW5rX2lkGAEgASgJQgq6SAdyBRABGIAEEhoKB29yZGluYWwYAiABKA1CCbpIBioEGMCEPRIXCgR0ZXh0GAMgASgJQgm6SAZyBCiAgEASJQoMaGVhZGluZ19wYXRoGAQgAygJQg+6SAySAQkQECIFcgMYgAgSLQoIbGFuZ3VhZ2UYBSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIhCgxzdGFydF9vZmZzZXQYBiABKA1CC7pICCoGGICAgIAEEh8KCmVuZF9vZmZzZXQYByABKA1CC7pICCoGGICAgIAEEjEKBnZlY3RvchgIIAEoCzIZLnJhZ21lc2guY29tbW9uLnYxLlZlY3RvckIGukgDyAEBEjgKB3JlZ2lvbnMYCSADKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5QYWdlUmVnaW9uQgi6SAWSAQIQQBIoCgVib29zdBgKIAEoAUIZukgWEhRAARkAAAAAAADwPykAAAAAAADwvxIaCgdjb250ZXh0GAsgASgJQgm6SAZyBCiAgAEiRQoWV3JpdGVEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBBITCgtjaHVua19jb3VudBgCIAEoBCKAAQoWUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIhCgd2ZXJzaW9uGAIgASgEQhC6SA0yCxj/////////DygBEigKDGRvY3VtZW50X2lkcxgDIAMoCUISukgPkgEMCAEQkE4iBXIDGIAEIjEKF1JlbW92ZURvY3VtZW50c1Jlc3BvbnNlEhYKDmRvY3VtZW50X2NvdW50GAEgASgEIqcBChVQdWJsaXNoVmVyc2lvblJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oARI0ChdleHBlY3RlZF9kb2N1bWVudF9jb3VudBgDIAEoBEIOukgLMgkY/////////w9IAIgBAUIaChhfZXhwZWN0ZWRfZG9jdW1lbnRfY291bnQiVwoWUHVibGlzaFZlcnNpb25SZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoCRIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBITCgtjaHVua19jb3VudBgDIAEoBCJVChVBYmFuZG9uVmVyc2lvblJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oASIYChZBYmFuZG9uVmVyc2lvblJlc3BvbnNlIlwKFVB1cmdlRG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIoCgxkb2N1bWVudF9pZHMYAiADKAlCErpID5IBDAgBEJBOIgVyAxiABCJXChZQdXJnZURvY3VtZW50c1Jlc3BvbnNlEhYKDmRvY3VtZW50X2NvdW50GAEgASgEEhMKC2NodW5rX2NvdW50GAIgASgEEhAKCHJldmlzaW9uGAMgASgJIpYBChtMaXN0SW5kZXhlZERvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoHdmVyc2lvbhgCIAEoBEIOukgLMgkY/////////w8SJgoMZG9jdW1lbnRfaWRzGAMgAygJQhC6SA2SAQoQkE4iBXIDGIAEEhMKC2FueV92ZXJzaW9uGAQgASgIIlgKHExpc3RJbmRleGVkRG9jdW1lbnRzUmVzcG9uc2USOAoJZG9jdW1lbnRzGAEgAygLMiUucmFnbWVzaC5yZXRyaWV2YWwudjEuSW5kZXhlZERvY3VtZW50IoABCg9JbmRleGVkRG9jdW1lbnQSEwoLZG9jdW1lbnRfaWQYASABKAkSFAoMY29udGVudF9oYXNoGAIgASgMEhMKC2NodW5rX2NvdW50GAMgASgNEi0KBmFjY2VzcxgEIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLkFjY2Vzc0xpc3QiTwoRQ291bnRJbmRleFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoHdmVyc2lvbhgCIAEoBEIOukgLMgkY/////////w8ilQEKEkNvdW50SW5kZXhSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgEEhYKDmRvY3VtZW50X2NvdW50GAIgASgEEhMKC2NodW5rX2NvdW50GAMgASgEEhQKDHZlY3Rvcl9jb3VudBgEIAEoBBIVCg1rZXl3b3JkX2NvdW50GAUgASgEEhQKDG9ycGhhbl9jb3VudBgGIAEoBCITChFTY3J1YkluZGV4UmVxdWVzdCIUChJTY3J1YkluZGV4UmVzcG9uc2UygQkKEkluZGV4V3JpdGVyU2VydmljZRJ0CgxCZWdpblZlcnNpb24SKS5yYWdtZXNoLnJldHJpZXZhbC52MS5CZWdpblZlcnNpb25SZXF1ZXN0GioucmFnbWVzaC5yZXRyaWV2YWwudjEuQmVnaW5WZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgBIAUSgQEKDldyaXRlRG9jdW1lbnRzEisucmFnbWVzaC5yZXRyaWV2YWwudjEuV3JpdGVEb2N1bWVudHNSZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuV3JpdGVEb2N1bWVudHNSZXNwb25zZSISorsYDgjAqQcQARgBIAU4wIQ9KAESfgoPUmVtb3ZlRG9jdW1lbnRzEiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBotLnJhZ21lc2gucmV0cmlldmFsLnYxLlJlbW92ZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJ7Cg5QdWJsaXNoVmVyc2lvbhIrLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEnsKDkFiYW5kb25WZXJzaW9uEisucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXNwb25zZSIOorsYCgjg1AMQARgBIAUSewoOUHVyZ2VEb2N1bWVudHMSKy5yYWdtZXNoLnJldHJpZXZhbC52MS5QdXJnZURvY3VtZW50c1JlcXVlc3QaLC5yYWdtZXNoLnJldHJpZXZhbC52MS5QdXJnZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJxCgpTY3J1YkluZGV4EicucmFnbWVzaC5yZXRyaWV2YWwudjEuU2NydWJJbmRleFJlcXVlc3QaKC5yYWdtZXNoLnJldHJpZXZhbC52MS5TY3J1YkluZGV4UmVzcG9uc2UiEKK7GAwI4KcSEAMYASAFQAESkgEKFExpc3RJbmRleGVkRG9jdW1lbnRzEjEucmFnbWVzaC5yZXRyaWV2YWwudjEuTGlzdEluZGV4ZWREb2N1bWVudHNSZXF1ZXN0GjIucmFnbWVzaC5yZXRyaWV2YWwudjEuTGlzdEluZGV4ZWREb2N1bWVudHNSZXNwb25zZSIRkAIBorsYCgjAqQcQAhgBIAEwARJyCgpDb3VudEluZGV4EicucmFnbWVzaC5yZXRyaWV2YWwudjEuQ291bnRJbmRleFJlcXVlc3QaKC5yYWdtZXNoLnJldHJpZXZhbC52MS5Db3VudEluZGV4UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYASAFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CidyYWdtZXNoL3JldHJpZXZhbC92MS9pbmRleF93cml0ZXIucHJvdG8SFHJhZ21lc2gucmV0cmlldmFsLnYxIrABChNCZWdpblZlcnNpb25SZXF1ZXN0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEhsKCGJ1aWxkX2lkGAIgASgJQgm6SAZyBBABGEASIwoPZW1iZWRkaW5nX21vZGVsGAMgASgJQgq6SAdyBRABGIACEh4KCmRpbWVuc2lvbnMYBCABKA1CCrpIByoFGIBAKAEiOAoUQmVnaW5WZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIPCgdjcmVhdGVkGAIgASgIIpoBChVXcml0ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oARJDCglkb2N1bWVudHMYAyADKAsyIy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50Qgu6SAiSAQUIARDoByKyAwoNSW5kZXhEb2N1bWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIXCgV0aXRsZRgCIAEoCUIIukgFcgMYgAgSFQoDdXJsGAMgASgJQgi6SAVyAxiAEBItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0EmEKCmF0dHJpYnV0ZXMYBSADKAsyMy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50LkF0dHJpYnV0ZXNFbnRyeUIYukgVmgESEEAiB3IFEAEYgAEqBXIDGIAIEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KDGNvbnRlbnRfaGFzaBgHIAEoDEIHukgEegIYIBI8CgZjaHVua3MYCCADKAsyIC5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleENodW5rQgq6SAeSAQQQoJwBGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqwDCgpJbmRleENodW5rEhwKCGNodW5rX2lkGAEgASgJQgq6SAdyBRABGIAEEhoKB29yZGluYWwYAiABKA1CCbpIBioEGMCEPRIXCgR0ZXh0GAMgASgJQgm6SAZyBCiAgEASJQoMaGVhZGluZ19wYXRoGAQgAygJQg+6SAySAQkQECIFcgMYgAgSLQoIbGFuZ3VhZ2UYBSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIhCgxzdGFydF9vZmZzZXQYBiABKA1CC7pICCoGGICAgIAEEh8KCmVuZF9vZmZzZXQYByABKA1CC7pICCoGGICAgIAEEjEKBnZlY3RvchgIIAEoCzIZLnJhZ21lc2guY29tbW9uLnYxLlZlY3RvckIGukgDyAEBEjgKB3JlZ2lvbnMYCSADKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5QYWdlUmVnaW9uQgi6SAWSAQIQQBIoCgVib29zdBgKIAEoAUIZukgWEhRAARkAAAAAAADwPykAAAAAAADwvxIaCgdjb250ZXh0GAsgASgJQgm6SAZyBCiAgAEiRQoWV3JpdGVEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBBITCgtjaHVua19jb3VudBgCIAEoBCKAAQoWUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIhCgd2ZXJzaW9uGAIgASgEQhC6SA0yCxj/////////DygBEigKDGRvY3VtZW50X2lkcxgDIAMoCUISukgPkgEMCAEQkE4iBXIDGIAEIjEKF1JlbW92ZURvY3VtZW50c1Jlc3BvbnNlEhYKDmRvY3VtZW50X2NvdW50GAEgASgEIqcBChVQdWJsaXNoVmVyc2lvblJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oARI0ChdleHBlY3RlZF9kb2N1bWVudF9jb3VudBgDIAEoBEIOukgLMgkY/////////w9IAIgBAUIaChhfZXhwZWN0ZWRfZG9jdW1lbnRfY291bnQiVwoWUHVibGlzaFZlcnNpb25SZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoCRIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBITCgtjaHVua19jb3VudBgDIAEoBCJVChVBYmFuZG9uVmVyc2lvblJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oASIYChZBYmFuZG9uVmVyc2lvblJlc3BvbnNlIlwKFVB1cmdlRG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIoCgxkb2N1bWVudF9pZHMYAiADKAlCErpID5IBDAgBEJBOIgVyAxiABCJXChZQdXJnZURvY3VtZW50c1Jlc3BvbnNlEhYKDmRvY3VtZW50X2NvdW50GAEgASgEEhMKC2NodW5rX2NvdW50GAIgASgEEhAKCHJldmlzaW9uGAMgASgJIpYBChtMaXN0SW5kZXhlZERvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoHdmVyc2lvbhgCIAEoBEIOukgLMgkY/////////w8SJgoMZG9jdW1lbnRfaWRzGAMgAygJQhC6SA2SAQoQkE4iBXIDGIAEEhMKC2FueV92ZXJzaW9uGAQgASgIIlgKHExpc3RJbmRleGVkRG9jdW1lbnRzUmVzcG9uc2USOAoJZG9jdW1lbnRzGAEgAygLMiUucmFnbWVzaC5yZXRyaWV2YWwudjEuSW5kZXhlZERvY3VtZW50IoABCg9JbmRleGVkRG9jdW1lbnQSEwoLZG9jdW1lbnRfaWQYASABKAkSFAoMY29udGVudF9oYXNoGAIgASgMEhMKC2NodW5rX2NvdW50GAMgASgNEi0KBmFjY2VzcxgEIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLkFjY2Vzc0xpc3QiTwoRQ291bnRJbmRleFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoHdmVyc2lvbhgCIAEoBEIOukgLMgkY/////////w8ilQEKEkNvdW50SW5kZXhSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgEEhYKDmRvY3VtZW50X2NvdW50GAIgASgEEhMKC2NodW5rX2NvdW50GAMgASgEEhQKDHZlY3Rvcl9jb3VudBgEIAEoBBIVCg1rZXl3b3JkX2NvdW50GAUgASgEEhQKDG9ycGhhbl9jb3VudBgGIAEoBCITChFTY3J1YkluZGV4UmVxdWVzdCIUChJTY3J1YkluZGV4UmVzcG9uc2UikQEKD1B1dFRyaWFsUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIhCgd2ZXJzaW9uGAIgASgEQhC6SA0yCxj/////////DygBEh8KDmNhbmFyeV9wZXJjZW50GAMgASgNQge6SAQqAhhkEh8KDnNoYWRvd19wZXJjZW50GAQgASgNQge6SAQqAhhkIiQKEFB1dFRyaWFsUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkiLAoPR2V0VHJpYWxSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAIkUKEEdldFRyaWFsUmVzcG9uc2USMQoFdHJpYWwYASABKAsyIi5yYWdtZXNoLnJldHJpZXZhbC52MS5WZXJzaW9uVHJpYWwy2AoKEkluZGV4V3JpdGVyU2VydmljZRJ0CgxCZWdpblZlcnNpb24SKS5yYWdtZXNoLnJldHJpZXZhbC52MS5CZWdpblZlcnNpb25SZXF1ZXN0GioucmFnbWVzaC5yZXRyaWV2YWwudjEuQmVnaW5WZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgBIAUSgQEKDldyaXRlRG9jdW1lbnRzEisucmFnbWVzaC5yZXRyaWV2YWwudjEuV3JpdGVEb2N1bWVudHNSZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuV3JpdGVEb2N1bWVudHNSZXNwb25zZSISorsYDgjAqQcQARgBIAU4wIQ9KAESfgoPUmVtb3ZlRG9jdW1lbnRzEiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBotLnJhZ21lc2gucmV0cmlldmFsLnYxLlJlbW92ZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJ7Cg5QdWJsaXNoVmVyc2lvbhIrLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEnsKDkFiYW5kb25WZXJzaW9uEisucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXNwb25zZSIOorsYCgjg1AMQARgBIAUSewoOUHVyZ2VEb2N1bWVudHMSKy5yYWdtZXNoLnJldHJpZXZhbC52MS5QdXJnZURvY3VtZW50c1JlcXVlc3QaLC5yYWdtZXNoLnJldHJpZXZhbC52MS5QdXJnZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJxCgpTY3J1YkluZGV4EicucmFnbWVzaC5yZXRyaWV2YWwudjEuU2NydWJJbmRleFJlcXVlc3QaKC5yYWdtZXNoLnJldHJpZXZhbC52MS5TY3J1YkluZGV4UmVzcG9uc2UiEKK7GAwI4KcSEAMYASAFQAESkgEKFExpc3RJbmRleGVkRG9jdW1lbnRzEjEucmFnbWVzaC5yZXRyaWV2YWwudjEuTGlzdEluZGV4ZWREb2N1bWVudHNSZXF1ZXN0GjIucmFnbWVzaC5yZXRyaWV2YWwudjEuTGlzdEluZGV4ZWREb2N1bWVudHNSZXNwb25zZSIRkAIBorsYCgjAqQcQAhgBIAEwARJoCghQdXRUcmlhbBIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1dFRyaWFsUmVxdWVzdBomLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1dFRyaWFsUmVzcG9uc2UiDaK7GAkIkE4QARgBIAUSawoIR2V0VHJpYWwSJS5yYWdtZXNoLnJldHJpZXZhbC52MS5HZXRUcmlhbFJlcXVlc3QaJi5yYWdtZXNoLnJldHJpZXZhbC52MS5HZXRUcmlhbFJlc3BvbnNlIhCQAgGiuxgJCJBOEAMYASAFEnIKCkNvdW50SW5kZXgSJy5yYWdtZXNoLnJldHJpZXZhbC52MS5Db3VudEluZGV4UmVxdWVzdBooLnJhZ21lc2gucmV0cmlldmFsLnYxLkNvdW50SW5kZXhSZXNwb25zZSIRkAIBorsYCgiw6gEQAhgBIAViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_trial]);
 
 /**
  * A version to begin.
@@ -767,6 +769,111 @@ export const ScrubIndexResponseSchema: GenMessage<ScrubIndexResponse> = /*@__PUR
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 20);
 
 /**
+ * The shares of a trial.
+ *
+ * @generated from message ragmesh.retrieval.v1.PutTrialRequest
+ */
+export type PutTrialRequest = Message<"ragmesh.retrieval.v1.PutTrialRequest"> & {
+  /**
+   * The corpus.
+   *
+   * @generated from field: string corpus = 1;
+   */
+  corpus: string;
+
+  /**
+   * The version: begun, and not published.
+   *
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * Sessions that it answers, of 100.
+   *
+   * @generated from field: uint32 canary_percent = 3;
+   */
+  canaryPercent: number;
+
+  /**
+   * Searches of the live version that are made in this version too, of 100. Their results are compared and no one sees them.
+   *
+   * @generated from field: uint32 shadow_percent = 4;
+   */
+  shadowPercent: number;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.PutTrialRequest.
+ * Use `create(PutTrialRequestSchema)` to create a new message.
+ */
+export const PutTrialRequestSchema: GenMessage<PutTrialRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_index_writer, 21);
+
+/**
+ * The shares are set.
+ *
+ * @generated from message ragmesh.retrieval.v1.PutTrialResponse
+ */
+export type PutTrialResponse = Message<"ragmesh.retrieval.v1.PutTrialResponse"> & {
+  /**
+   * The corpus's new revision.
+   *
+   * @generated from field: string revision = 1;
+   */
+  revision: string;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.PutTrialResponse.
+ * Use `create(PutTrialResponseSchema)` to create a new message.
+ */
+export const PutTrialResponseSchema: GenMessage<PutTrialResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_index_writer, 22);
+
+/**
+ * Names a corpus.
+ *
+ * @generated from message ragmesh.retrieval.v1.GetTrialRequest
+ */
+export type GetTrialRequest = Message<"ragmesh.retrieval.v1.GetTrialRequest"> & {
+  /**
+   * The corpus.
+   *
+   * @generated from field: string corpus = 1;
+   */
+  corpus: string;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.GetTrialRequest.
+ * Use `create(GetTrialRequestSchema)` to create a new message.
+ */
+export const GetTrialRequestSchema: GenMessage<GetTrialRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_index_writer, 23);
+
+/**
+ * The trial.
+ *
+ * @generated from message ragmesh.retrieval.v1.GetTrialResponse
+ */
+export type GetTrialResponse = Message<"ragmesh.retrieval.v1.GetTrialResponse"> & {
+  /**
+   * The trial; unset if no version of the corpus is on trial.
+   *
+   * @generated from field: ragmesh.retrieval.v1.VersionTrial trial = 1;
+   */
+  trial?: VersionTrial | undefined;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.GetTrialResponse.
+ * Use `create(GetTrialResponseSchema)` to create a new message.
+ */
+export const GetTrialResponseSchema: GenMessage<GetTrialResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_index_writer, 24);
+
+/**
  * Writes to an index. A corpus has versions 1, 2, 3, …. Readers see the live version. A writer begins a version, writes into
  * it and publishes it. Publishing is atomic. A published version never changes, with two exceptions: purged documents disappear
  * from all versions, and the newest access list of a document applies in all of them.
@@ -853,6 +960,27 @@ export const IndexWriterService: GenService<{
     methodKind: "server_streaming";
     input: typeof ListIndexedDocumentsRequestSchema;
     output: typeof ListIndexedDocumentsResponseSchema;
+  },
+  /**
+   * Sets the shares of the trial of a version that is being built and is complete. Both 0: ends the trial; the live version then answers every
+   * search that begins. The trial also ends when the version is published or dropped.
+   *
+   * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.PutTrial
+   */
+  putTrial: {
+    methodKind: "unary";
+    input: typeof PutTrialRequestSchema;
+    output: typeof PutTrialResponseSchema;
+  },
+  /**
+   * Returns the trial of a corpus, with what its shadow searches have found so far.
+   *
+   * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.GetTrial
+   */
+  getTrial: {
+    methodKind: "unary";
+    input: typeof GetTrialRequestSchema;
+    output: typeof GetTrialResponseSchema;
   },
   /**
    * Returns counts of an index version, to reconcile the stores.

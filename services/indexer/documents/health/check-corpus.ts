@@ -5,12 +5,13 @@ import { ownTurn } from '#kit/base/own-turn.ts';
 import { everyone, grantedGroups } from '#kit/rpc/access.ts';
 import type { Caller, OnBehalfOf } from '../../jobs/run/caller.ts';
 import { createIndexClient, type IndexWriter, revisionOf } from '../../jobs/run/index-client.ts';
+import type { AnswerDeps } from '../answers.ts';
 import type { DocumentSource, DocumentStore } from '../document-store.ts';
 import { createContradictionCheck } from './contradictions.ts';
 import { createDateCheck } from './dates.ts';
 import { createDuplicateCheck } from './duplicates.ts';
 import type { CheckedDocument, Finding } from './finding.ts';
-import { type CorpusUse, createUseCheck, readUse, type UseDeps } from './use.ts';
+import { type CorpusUse, createUseCheck, readUse } from './use.ts';
 
 /** What is known of a corpus at one revision. */
 export interface CorpusHealth {
@@ -25,7 +26,7 @@ export interface CorpusHealth {
 }
 
 /** What checking a corpus needs. */
-export interface HealthDeps extends UseDeps {
+export interface HealthDeps extends AnswerDeps {
   documents: DocumentStore;
   indexWriter: IndexWriter;
   retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>;

@@ -5,7 +5,8 @@ import { QueryAuditResponseSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ListFeedbackResponseSchema } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
-import { createUseCheck, readUse, type UseDeps } from './use.ts';
+import type { AnswerDeps } from '../answers.ts';
+import { createUseCheck, readUse } from './use.ts';
 
 const nowMs = 1_800_000_000_000;
 const day = 86_400_000;
@@ -17,7 +18,7 @@ function recordsOf(
   feedback: readonly (readonly [Rating, ...string[]])[] = [],
 ) {
   const asked: { limit: number; fromMs: number }[] = [];
-  const deps: UseDeps = {
+  const deps: AnswerDeps = {
     audit: () => ({
       async *queryAudit({ from, limit = 0, beforeSequence = 0n }) {
         asked.push({ limit, fromMs: from === undefined ? 0 : timestampMs(create(TimestampSchema, from)) });

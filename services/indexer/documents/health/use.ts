@@ -1,9 +1,8 @@
-import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import type { CallOptions, Client } from '@connectrpc/connect';
-import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { CallOptions } from '@connectrpc/connect';
 import { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import type { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
+import { type AnswerDeps, readAnswers, readRatings } from '../answers.ts';
 import { type CheckedDocument, type Finding, findingsMax, type HealthCheck } from './finding.ts';
 
 /** How answers used the documents of a corpus. */
@@ -22,15 +21,7 @@ interface DocumentUse {
   down: number;
 }
 
-/** From what use is read. */
-export interface UseDeps {
-  audit(): Pick<Client<typeof AuditService>, 'queryAudit'>;
-  feedback(): Pick<Client<typeof FeedbackService>, 'listFeedback'>;
-}
-
 const windowMs = 30 * 86_400_000;
-const answers = { max: 20_000, atOnce: 1000 };
-const ratings = { max: 10_000, atOnce: 200 };
 /** Documents whose use is counted; the audit may name more that are gone. */
 const documentsMax = 200_000;
 /** Answers of a corpus from which it says something that a document is in none of them. */
@@ -43,72 +34,33 @@ const downNeeded = 3;
  * rights of an auditor and an operator.
  */
 export async function readUse(
-  deps: UseDeps,
+  deps: AnswerDeps,
   corpus: string,
   nowMs: number,
   call: () => Promise<CallOptions>,
 ): Promise<CorpusUse> {
   const documents = new Map<string, DocumentUse>();
-  const countOf: CountOf = (documentId) => {
+  const countOf = (documentId: string): DocumentUse => {
     const found = documents.get(documentId) ?? { answers: 0, up: 0, down: 0 };
     if (documents.size < documentsMax) documents.set(documentId, found);
     return found;
   };
   const fromMs = nowMs - windowMs;
-  const read = await readAnswers(deps, corpus, fromMs, call, countOf);
-  await readRatings(deps, corpus, fromMs, call, countOf);
-  return { ...read, documents };
-}
-
-type CountOf = (documentId: string) => DocumentUse;
-
-async function readAnswers(
-  { audit }: UseDeps,
-  corpus: string,
-  fromMs: number,
-  call: () => Promise<CallOptions>,
-  countOf: CountOf,
-): Promise<Pick<CorpusUse, 'sinceMs' | 'answerCount'>> {
   let answerCount = 0;
   let oldestMs = fromMs;
-  let beforeSequence = 0n;
-  for (let readCount = 0; readCount < answers.max; readCount += answers.atOnce) {
-    let count = 0;
-    const request = { from: timestampFromMs(fromMs), limit: answers.atOnce, beforeSequence };
-    for await (const { entry } of audit().queryAudit(request, await call())) {
-      if (entry === undefined) continue;
-      count++;
-      beforeSequence = entry.sequence;
-      if (entry.recordedAt !== undefined) oldestMs = timestampMs(entry.recordedAt);
-      const ids = documentsIn(corpus, entry.record?.evidence ?? []);
-      if (ids.size > 0) answerCount++;
-      for (const documentId of ids) countOf(documentId).answers++;
+  const { isWhole } = await readAnswers(deps, fromMs, call, ({ record, recordedAt }) => {
+    if (recordedAt !== undefined) oldestMs = timestampMs(recordedAt);
+    const ids = documentsIn(corpus, record?.evidence ?? []);
+    if (ids.size > 0) answerCount++;
+    for (const documentId of ids) countOf(documentId).answers++;
+  });
+  await readRatings(deps, fromMs, call, ({ rating, citations }) => {
+    for (const documentId of documentsIn(corpus, citations)) {
+      if (rating === Rating.UP) countOf(documentId).up++;
+      if (rating === Rating.DOWN) countOf(documentId).down++;
     }
-    if (count < answers.atOnce) return { sinceMs: fromMs, answerCount };
-  }
-  return { sinceMs: oldestMs, answerCount };
-}
-
-async function readRatings(
-  { feedback }: UseDeps,
-  corpus: string,
-  sinceMs: number,
-  call: () => Promise<CallOptions>,
-  countOf: CountOf,
-): Promise<void> {
-  let pageToken = '';
-  for (let readCount = 0; readCount < ratings.max; readCount += ratings.atOnce) {
-    const request = { since: timestampFromMs(sinceMs), pageSize: ratings.atOnce, pageToken };
-    const page = await feedback().listFeedback(request, await call());
-    for (const { rating, citations } of page.feedback) {
-      for (const documentId of documentsIn(corpus, citations)) {
-        if (rating === Rating.UP) countOf(documentId).up++;
-        if (rating === Rating.DOWN) countOf(documentId).down++;
-      }
-    }
-    pageToken = page.nextPageToken;
-    if (pageToken === '') return;
-  }
+  });
+  return { sinceMs: isWhole ? fromMs : oldestMs, answerCount, documents };
 }
 
 function documentsIn(corpus: string, places: readonly { corpus: string; documentId: string }[]): Set<string> {

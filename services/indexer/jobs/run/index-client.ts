@@ -60,6 +60,8 @@ export interface IndexClient {
   write(version: bigint, documents: readonly EmbeddedDocument[]): Promise<void>;
   remove(version: bigint, documentIds: readonly string[]): Promise<void>;
   publish(version: bigint, expectedDocumentCount: bigint): Promise<string>;
+  /** Puts a version that is not published on trial, or ends its trial if both shares are 0. Each share is of 100. */
+  putTrial(version: bigint, shares: { canaryPercent: number; shadowPercent: number }): Promise<void>;
   /** Drops a version. Returns `false` if it was already published. */
   abandon(version: bigint): Promise<boolean>;
 }
@@ -136,6 +138,9 @@ export function createIndexClient(writer: IndexWriter, corpus: string, call: () 
         const { revision } = await writer.publishVersion({ corpus, version, expectedDocumentCount }, await call());
         return revision;
       }),
+
+    putTrial: (version, shares) =>
+      building(async () => void (await writer.putTrial({ corpus, version, ...shares }, await call()))),
 
     async abandon(version) {
       try {

@@ -123,6 +123,27 @@ const boostSchema = 'ALTER TABLE catalog_chunk ADD COLUMN boost double precision
 /** What a model has written about a chunk, which is searched; NULL if nothing. */
 const contextSchema = 'ALTER TABLE catalog_chunk ADD COLUMN context text;';
 
+/** The version of a corpus that is on trial, and sums of what its shadow searches found. */
+const trialSchema = `
+CREATE TABLE catalog_trial (
+  tenant text NOT NULL,
+  corpus_id bigint NOT NULL,
+  version bigint NOT NULL,
+  canary_percent integer NOT NULL,
+  shadow_percent integer NOT NULL,
+  started_ms bigint NOT NULL,
+  compared bigint NOT NULL DEFAULT 0,
+  same bigint NOT NULL DEFAULT 0,
+  overlap double precision NOT NULL DEFAULT 0,
+  ndcg double precision NOT NULL DEFAULT 0,
+  only_live bigint NOT NULL DEFAULT 0,
+  only_candidate bigint NOT NULL DEFAULT 0,
+  failed bigint NOT NULL DEFAULT 0,
+  dropped bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant, corpus_id)
+);
+`;
+
 /** The schema, one version after another. */
 export const postgresMigrations: readonly string[] = [
   catalogSchema,
@@ -131,4 +152,5 @@ export const postgresMigrations: readonly string[] = [
   validitySchema,
   boostSchema,
   contextSchema,
+  trialSchema,
 ];

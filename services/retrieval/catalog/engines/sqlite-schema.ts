@@ -140,6 +140,25 @@ const boostSchema = 'ALTER TABLE chunk ADD COLUMN boost REAL;';
 /** What a model has written about a chunk, which is searched; NULL if nothing. */
 const contextSchema = 'ALTER TABLE chunk ADD COLUMN context TEXT;';
 
+/** The version of a corpus that is on trial, and sums of what its shadow searches found. */
+const trialSchema = `
+CREATE TABLE trial (
+  corpus_id INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL,
+  canary_percent INTEGER NOT NULL,
+  shadow_percent INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  compared INTEGER NOT NULL DEFAULT 0,
+  same INTEGER NOT NULL DEFAULT 0,
+  overlap REAL NOT NULL DEFAULT 0,
+  ndcg REAL NOT NULL DEFAULT 0,
+  only_live INTEGER NOT NULL DEFAULT 0,
+  only_candidate INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  dropped INTEGER NOT NULL DEFAULT 0
+);
+`;
+
 /** The schema of a tenant's file, one version after another. */
 export const sqliteMigrations: readonly string[] = [
   catalogSchema,
@@ -151,4 +170,5 @@ export const sqliteMigrations: readonly string[] = [
   validitySchema,
   boostSchema,
   contextSchema,
+  trialSchema,
 ];
