@@ -70,13 +70,12 @@ export function createLlmGateway(deps: GatewayDeps): ServiceHandlers<typeof LLMG
  * is settled and recorded once, and the catalog is released. It is an iterator and not a generator around a generator, which would
  * double the promises of each message.
  */
-function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
+function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps): AsyncIterableIterator<Responses> {
   const { signal } = context;
   let opening: Promise<void> | undefined;
-  let responses: AsyncGenerator<Response, Outcome> | undefined;
+  let responses: AsyncGenerator<Responses, Outcome> | undefined;
   let close: ((outcome: Outcome, failure: string) => void) | undefined;
   let isOver = false;
-  let standing: Partial<Pick<Reservation, 'requests' | 'tokens'>> = {};
 
   const open = async () => {
     const { limits, ledger, random, metrics, log } = deps;
@@ -117,13 +116,13 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       signal,
     );
     const { requests, tokens } = reservation;
-    standing = { ...(requests && { requests }), ...(tokens && { tokens }) };
     const { maxAttempts, stayMs } = catalog;
     failover = createFailover({ targets, maxAttempts, stayMs, deadlineAt, signal, random, request });
     const tenantTag = deps.tagOf(tenant);
     responses = generate({
       request,
       warnings,
+      standing: { ...(requests && { requests }), ...(tokens && { tokens }) },
       failover,
       start(permit, prefix) {
         const attempt = startAttempt(
@@ -153,12 +152,8 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       log,
     });
   };
-  const onResult = (result: IteratorResult<Response, Outcome>): IteratorResult<Response> => {
-    if (result.done !== true) {
-      const { event } = result.value;
-      if (event?.case === 'started') Object.assign(event.value, standing);
-      return result;
-    }
+  const onResult = (result: IteratorResult<Responses, Outcome>): IteratorResult<Responses> => {
+    if (result.done !== true) return result;
     isOver = true;
     close?.(result.value ?? Outcome.CANCELLED, '');
     return over;
@@ -191,6 +186,9 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     },
   };
 }
+
+/** A message, or several that are there together. */
+type Responses = Response | Response[];
 
 const purposes: Record<number, string> = {
   [Task.ANSWER]: 'answer',

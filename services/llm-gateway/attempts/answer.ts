@@ -2,6 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   type GenerateRequest,
   type GenerateResponseSchema,
+  type GenerateStartedSchema,
   MidStreamPolicy,
   Outcome,
   type TextDelta,
@@ -15,6 +16,15 @@ import type { AttemptResult } from './attempt-state.ts';
 /** A message of the stream to the caller. */
 export type Response = MessageInitShape<typeof GenerateResponseSchema>;
 
+/** What is left of the caller's limits a minute. */
+export type Standing = Pick<MessageInitShape<typeof GenerateStartedSchema>, 'requests' | 'tokens'>;
+
+/** What a request adds to the beginning of its answer: warnings, to which each attempt adds its own, and the standing of its caller. */
+export interface Beginning {
+  warnings: readonly string[];
+  standing: Standing;
+}
+
 /** Longest completion that is held back, in UTF-16 code units. */
 const maxHeldLength = 8 << 20;
 
@@ -24,8 +34,8 @@ export interface Answer {
   readonly continuableText: string;
   /** Whether an attempt has returned content that belongs to the answer. */
   readonly hasContent: boolean;
-  /** Returns the messages at the first content of an attempt. A new answer resets the one before. */
-  begin(attempt: Attempt): Response[];
+  /** Returns the messages of the first content of an attempt. A new answer resets the one before. */
+  begin(attempt: Attempt, content: Content): Response[];
   /** Returns the message of the content; `undefined`: it is held back. Throws RESOURCE_EXHAUSTED if too much is held back. */
   add(content: Content): Response | undefined;
   /** Records that an attempt ended without finishing the answer. */
@@ -43,8 +53,8 @@ interface Part {
 
 const continuing: ReadonlySet<MidStreamPolicy> = new Set([MidStreamPolicy.CONTINUE, MidStreamPolicy.CONTINUE_OR_FAIL]);
 
-/** Creates an empty answer. `warnings`: of the request; each attempt adds its own. */
-export function createAnswer(request: GenerateRequest, warnings: readonly string[]): Answer {
+/** Creates an empty answer. */
+export function createAnswer(request: GenerateRequest, beginning: Beginning): Answer {
   const policy = request.midStreamPolicy;
   const held: Response[] | undefined = policy === MidStreamPolicy.HOLD_BACK ? [] : undefined;
   let heldLength = 0;
@@ -62,12 +72,22 @@ export function createAnswer(request: GenerateRequest, warnings: readonly string
     if (held !== undefined) held.length = heldLength = 0;
     return responses;
   };
-  const begin = (attempt: Attempt): Response[] => {
+  const open = (attempt: Attempt): Response[] => {
     const responses = attempt.continues ? [] : reset();
-    const started = startedResponse(attempt, warnings);
+    const started = startedResponse(attempt, beginning);
     if (held === undefined) return [...responses, started];
     held.push(started);
     return responses;
+  };
+  const add = (content: Content): Response | undefined => {
+    if (content.kind === 'text') text += content.text;
+    else if (content.kind === 'tool-call') isContinuable = false;
+    const response = contentResponse(content);
+    if (held === undefined) return response;
+    held.push(response);
+    heldLength += lengthOf(content);
+    if (heldLength > maxHeldLength) throw tooLarge('the completion that is held back', maxHeldLength);
+    return undefined;
   };
   const partialUsages = () => parts.map(({ result }) => result.usage);
   return {
@@ -77,24 +97,20 @@ export function createAnswer(request: GenerateRequest, warnings: readonly string
     get hasContent() {
       return parts.length > 0;
     },
-    begin,
-    add(content) {
-      if (content.kind === 'text') text += content.text;
-      else if (content.kind === 'tool-call') isContinuable = false;
-      const response = contentResponse(content);
-      if (held === undefined) return response;
-      held.push(response);
-      heldLength += lengthOf(content);
-      if (heldLength > maxHeldLength) throw tooLarge('the completion that is held back', maxHeldLength);
-      return undefined;
+    begin(attempt, content) {
+      const responses = open(attempt);
+      const first = add(content);
+      if (first !== undefined) responses.push(first);
+      return responses;
     },
+    add,
     interrupt(attempt, result) {
       if (result.hasContent) parts.push({ attempt, result });
       // What a content filter stopped is not continued.
       if (result.outcome === Outcome.FILTERED) isContinuable = false;
     },
     finish(attempt, result, attemptCount) {
-      const started = result.hasContent || attempt.continues ? [] : begin(attempt);
+      const started = result.hasContent || attempt.continues ? [] : open(attempt);
       const usages = [...partialUsages(), result.usage];
       return [...started, ...(held ?? []), ...endResponses(result, usages, attemptCount)];
     },
@@ -110,19 +126,20 @@ export function createAnswer(request: GenerateRequest, warnings: readonly string
 export function emptyAnswer(
   attempt: Attempt,
   result: AttemptResult,
-  warnings: readonly string[],
+  beginning: Beginning,
   attemptCount: number,
 ): Response[] {
-  return [startedResponse(attempt, warnings), ...endResponses(result, [result.usage], attemptCount)];
+  return [startedResponse(attempt, beginning), ...endResponses(result, [result.usage], attemptCount)];
 }
 
-function startedResponse({ model, target, number, warnings }: Attempt, more: readonly string[]): Response {
+function startedResponse({ model, target, number, warnings }: Attempt, beginning: Beginning): Response {
   const { name, adapter, redact } = target;
   const value = {
     model: model || name,
     provider: adapter,
     attempt: number,
-    warnings: [...more, ...warnings.map(redact)],
+    warnings: [...beginning.warnings, ...warnings.map(redact)],
+    ...beginning.standing,
   };
   return { event: { case: 'started', value } };
 }

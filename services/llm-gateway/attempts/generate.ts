@@ -3,7 +3,7 @@ import type { Logger } from '#kit/base/log.ts';
 import type { AttemptPermit, Failover } from '../failover/failover.ts';
 import { decideRetry } from '../failover/retry.ts';
 import type { GatewayMetrics } from '../metrics.ts';
-import { type Answer, createAnswer, emptyAnswer, type Response } from './answer.ts';
+import { type Answer, createAnswer, emptyAnswer, type Response, type Standing } from './answer.ts';
 import { type Attempt, isResult } from './attempt.ts';
 import type { AttemptResult } from './attempt-state.ts';
 import { type FirstStep, type HedgeShare, hedged } from './hedge.ts';
@@ -13,6 +13,7 @@ export interface GenerateDeps {
   request: GenerateRequest;
   /** Warnings of the request; each attempt adds its own. */
   warnings: readonly string[];
+  standing: Standing;
   failover: Failover;
   /** Starts an attempt; `prefix` is the partial answer to continue. */
   start(permit: AttemptPermit, prefix: string): Attempt;
@@ -28,12 +29,12 @@ export interface GenerateDeps {
 /**
  * Generates an answer: attempt after attempt in the budget of the request, until one ends with a result. Whether another attempt follows
  * is decided in `failover/retry.ts`. Throws if the caller has received nothing and no target remains; otherwise the last message is
- * `done`, and only a provider's terminal event makes it a success. Returns the outcome.
+ * `done`, and only a provider's terminal event makes it a success. Messages that are there together are a list. Returns the outcome.
  */
-export async function* generate(deps: GenerateDeps): AsyncGenerator<Response, Outcome> {
+export async function* generate(deps: GenerateDeps): AsyncGenerator<Response | Response[], Outcome> {
   const { request, failover } = deps;
-  const answer = createAnswer(request, deps.warnings);
-  let refused: { attempt: Attempt; result: AttemptResult } | undefined;
+  const answer = createAnswer(request, deps);
+  let refused: Refused | undefined;
 
   for (;;) {
     const partial = answer.continuableText;
@@ -43,17 +44,17 @@ export async function* generate(deps: GenerateDeps): AsyncGenerator<Response, Ou
     const { attempt, step } = await firstStep(deps, permit, permit.continues ? partial : '');
     let next = step;
     if (!isResult(next)) {
-      yield* answer.begin(attempt);
-      do {
+      const begun = answer.begin(attempt, next);
+      if (begun.length > 0) yield begun;
+      for (next = await attempt.next(); !isResult(next); next = await attempt.next()) {
         const response = answer.add(next);
         if (response !== undefined) yield response;
-        next = await attempt.next();
-      } while (!isResult(next));
+      }
     }
     const result = next;
     const decision = decide(deps, answer, attempt, result);
     if (decision === 'finish') {
-      yield* answer.finish(attempt, result, failover.attemptCount);
+      yield answer.finish(attempt, result, failover.attemptCount);
       return result.outcome;
     }
     answer.interrupt(attempt, result);
@@ -66,17 +67,25 @@ export async function* generate(deps: GenerateDeps): AsyncGenerator<Response, Ou
     if (decision === 'stop') break;
   }
 
+  const last = unfinished(deps, answer, refused);
+  yield last.responses;
+  return last.outcome;
+}
+
+/** An attempt that a content filter refused, and that another target may answer. */
+interface Refused {
+  attempt: Attempt;
+  result: AttemptResult;
+}
+
+/** Returns the end of an answer that no attempt has finished. Throws if the caller has received nothing. */
+function unfinished(deps: GenerateDeps, answer: Answer, refused: Refused | undefined) {
+  const { failover } = deps;
   const partial = answer.finishPartial(failover.attemptCount);
-  if (partial !== undefined) {
-    yield* partial.responses;
-    return partial.outcome;
-  }
-  if (refused !== undefined) {
-    const { attempt, result } = refused;
-    yield* emptyAnswer(attempt, result, deps.warnings, failover.attemptCount);
-    return result.outcome;
-  }
-  throw failover.toError();
+  if (partial !== undefined) return partial;
+  if (refused === undefined) throw failover.toError();
+  const { attempt, result } = refused;
+  return { responses: emptyAnswer(attempt, result, deps, failover.attemptCount), outcome: result.outcome };
 }
 
 function decide(

@@ -30,10 +30,10 @@ export function maskGenerateRequest(request: GenerateRequest, { mask }: RequestM
 /** Returns the responses as the caller may see them: what the model writes is masked, and masks of the request are restored. */
 export async function* showGenerated(
   masks: RequestMasks,
-  responses: AsyncIterable<Response>,
+  responses: AsyncIterable<Response | Response[]>,
 ): AsyncGenerator<Response, void> {
   let streams = createStreams(masks);
-  for await (const response of responses) {
+  for await (const response of eachOf(responses)) {
     const { event } = response;
     switch (event?.case) {
       case 'textDelta':
@@ -60,6 +60,10 @@ export async function* showGenerated(
         yield response;
     }
   }
+}
+
+async function* eachOf(responses: AsyncIterable<Response | Response[]>): AsyncGenerator<Response, void> {
+  for await (const given of responses) yield* Array.isArray(given) ? given : [given];
 }
 
 function* textOf(kind: 'textDelta' | 'reasoningDelta', text: string): Generator<Response> {

@@ -11,7 +11,7 @@ export interface ReadyIterator extends AsyncIterator<ProviderEvent> {
  * several promises for each event; here they are needed once for each batch.
  */
 export function inBatches(
-  batches: AsyncGenerator<readonly ProviderEvent[], void>,
+  batches: AsyncIterator<readonly ProviderEvent[], void>,
 ): AsyncIterableIterator<ProviderEvent> & ReadyIterator {
   let batch: readonly ProviderEvent[] = [];
   let at = 0;
@@ -35,7 +35,7 @@ export function inBatches(
     next,
     async return() {
       batch = [];
-      await batches.return();
+      await batches.return?.();
       return over;
     },
   };

@@ -37,32 +37,23 @@ export function createChatCompletions(options: ChatCompletionsOptions): LlmProvi
     if (model === '') model = firstWriter(await endpoint.listModels(signal));
     return model;
   };
-  async function* generate(request: ProviderRequest, signal: AbortSignal): AsyncGenerator<ProviderEvent[], void> {
+  /** Sends a request. Returns its first events, and the response; `undefined`: a content filter refused the request. */
+  const send = async (request: ProviderRequest, signal: AbortSignal): Promise<Head> => {
     signal.throwIfAborted();
+    const { body, warnings } = toChatBody(request, model === '' ? await findModel(signal) : model, dialect);
+    const started: ProviderEvent = { kind: 'started', model: body.model, warnings };
     try {
-      const { body, warnings } = toChatBody(request, model === '' ? await findModel(signal) : model, dialect);
-      const started: ProviderEvent = { kind: 'started', model: body.model, warnings };
-      let response: Response;
-      try {
-        response = await endpoint.send(body, signal);
-      } catch (error) {
-        const filter = error instanceof ProviderError ? filterCode([error.code]) : undefined;
-        if (filter === undefined) throw error;
-        yield [started, { kind: 'end', outcome: Outcome.FILTERED, reason: filter }];
-        return;
-      }
-      yield [started];
-      yield* readResponse(response);
-      signal.throwIfAborted();
+      return { events: [started], response: await endpoint.send(body, signal) };
     } catch (error) {
-      signal.throwIfAborted();
-      throw connectionError(error);
+      const filter = error instanceof ProviderError ? filterCode([error.code]) : undefined;
+      if (filter === undefined) throw error;
+      return { events: [started, { kind: 'end', outcome: Outcome.FILTERED, reason: filter }], response: undefined };
     }
-  }
+  };
   return {
     name: options.model || options.name,
     capabilities: { ...options.capabilities, whole: dialect.streamsOnly !== true },
-    generate: (request, signal) => inBatches(generate(request, signal)),
+    generate: (request, signal) => inBatches(readReply((given) => send(request, given), signal)),
     close: async () => {},
   };
 }
@@ -77,28 +68,85 @@ function firstWriter(ids: readonly string[]): string {
   });
 }
 
+/** The head of a reply: its events, and the response with the rest of it. */
+interface Head {
+  events: ProviderEvent[];
+  response: Response | undefined;
+}
+
 /**
- * Yields the events of a response, in batches. Its first byte says what it is: servers and proxies label whole completions as text or as
- * events, and events as JSON. A server that does not stream sends all events in one piece.
+ * Returns the events of a reply, in batches. The first byte of its body says what it is: servers and proxies label whole completions as
+ * text or as events, and events as JSON. A server that does not stream sends all events in one piece. Not a generator: generators around
+ * one another need several times as many promises.
  */
-async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[], void> {
-  if (response.body === null) return;
-  const stream = createStreamReader();
-  const bytes = bytesOf(response.body);
-  let isOver = false;
-  try {
-    const first = await firstOf(bytes);
-    isOver = first === undefined;
-    if (first?.[0] === lessThan) throw webPage(response.status);
-    if (first?.[0] === openBrace || first?.[0] === openBracket) {
-      const events: ProviderEvent[] = [];
-      const text = await restOf(first, bytes);
-      isOver = true;
-      readPayload(text, createChunkReader(), events);
-      yield events;
-      return;
+function readReply(
+  send: (signal: AbortSignal) => Promise<Head>,
+  signal: AbortSignal,
+): AsyncIterator<ProviderEvent[], void> {
+  let response: Response | undefined;
+  let isSent = false;
+  let rest: AsyncIterator<ProviderEvent[], void> | undefined;
+  const read = async (): Promise<IteratorResult<ProviderEvent[], void>> => {
+    if (!isSent) {
+      isSent = true;
+      const head = await send(signal);
+      response = head.response;
+      return { done: false, value: head.events };
     }
-    let piece = first;
+    if (rest !== undefined) return rest.next();
+    const { body, status } = response ?? { body: null, status: 0 };
+    response = undefined;
+    if (body === null) return over;
+    const bytes = bytesOf(body);
+    try {
+      const first = await firstOf(bytes);
+      if (first === undefined) return over;
+      if (first[0] === lessThan) throw webPage(status);
+      if (first[0] !== openBrace && first[0] !== openBracket) {
+        rest = readStream(first, bytes);
+        return rest.next();
+      }
+      const text = await restOf(first, bytes);
+      return { done: false, value: wholeEvents(text) };
+    } catch (error) {
+      await bytes.return?.().catch(ignoreBroken);
+      throw error;
+    }
+  };
+  const failed = (error: unknown): never => {
+    signal.throwIfAborted();
+    throw connectionError(error);
+  };
+  const checked = (result: IteratorResult<ProviderEvent[], void>) => {
+    if (result.done === true) signal.throwIfAborted();
+    return result;
+  };
+  return {
+    next: () => read().then(checked).catch(failed),
+    async return() {
+      await rest?.return?.();
+      await response?.body?.cancel();
+      response = undefined;
+      return over;
+    },
+  };
+}
+
+const over = { done: true as const, value: undefined };
+
+/** Returns the events of a whole completion. */
+function wholeEvents(text: string): ProviderEvent[] {
+  const events: ProviderEvent[] = [];
+  readPayload(text, createChunkReader(), events);
+  return events;
+}
+
+/** Yields the events of a stream that begins with `first`, in batches. */
+async function* readStream(first: Uint8Array, bytes: Bytes): AsyncGenerator<ProviderEvent[], void> {
+  const stream = createStreamReader();
+  let isOver = false;
+  let piece: Uint8Array | undefined = first;
+  try {
     for (;;) {
       const { events, isDone, failure } = stream.read(piece);
       // Events before a failure count.
