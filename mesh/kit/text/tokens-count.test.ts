@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { describe, expect, it } from 'vitest';
 import { estimateTokens } from './tokens-count.ts';
@@ -25,4 +26,35 @@ describe('estimateTokens', () => {
   it('counts nothing as nothing', () => {
     expect(estimateTokens('')).toBe(0);
   });
+
+  it('counts runs of characters as a regular expression finds them, in every text', () => {
+    const unit = fc.oneof(
+      fc.constantFrom(...'aZ09 \n\t!~_é、。ー々〇中文，\u00a0\u3000\u0000\u007f\ud83d\ude42', '🙂', '𠮷', '한', 'か'),
+      fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
+      fc.integer({ min: 0x10000, max: 0x10ffff }).map((code) => String.fromCodePoint(code)),
+    );
+    fc.assert(
+      fc.property(fc.array(unit, { maxLength: 60 }), (units) => {
+        const text = units.join('');
+        expect(estimateTokens(text)).toBe(estimateByRuns(text));
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
+
+const runs = /([\p{sc=Han}]+)|([a-zA-Z]+)|(\d+)|(\s+)|([!-~]+)|([^\s!-~\p{sc=Han}]+)/gu;
+
+/** The same count in the words of a regular expression. */
+function estimateByRuns(text: string): number {
+  let tokens = 0;
+  for (const [run, han, word, digits, space, punctuation] of text.matchAll(runs)) {
+    if (han !== undefined) tokens += han.length * 0.88;
+    else if (word !== undefined) tokens += 1.15 + Math.max(0, word.length - 11) * 0.7;
+    else if (digits !== undefined) tokens += Math.ceil(digits.length / 3) * 2.2;
+    else if (space !== undefined) tokens += run.length > 1 || run === '\n' ? 0.75 : 0;
+    else if (punctuation !== undefined) tokens += Math.ceil(punctuation.length / 2) * 0.8;
+    else tokens += run.length;
+  }
+  return Math.ceil(tokens);
+}

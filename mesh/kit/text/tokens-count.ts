@@ -1,6 +1,3 @@
-/** Runs that byte-pair encoders treat alike. */
-const RUN = /([\p{sc=Han}]+)|([a-zA-Z]+)|(\d+)|(\s+)|([!-~]+)|([^\s!-~\p{sc=Han}]+)/gu;
-
 /** An English word up to this length is mostly one token; what is beyond it costs extra. In letters. */
 const PLAIN_WORD_LENGTH_MAX = 11;
 
@@ -13,13 +10,78 @@ const PLAIN_WORD_LENGTH_MAX = 11;
  */
 export function estimateTokens(text: string): number {
   let tokens = 0;
-  for (const [run, han, word, digits, space, punctuation] of text.matchAll(RUN)) {
-    if (han !== undefined) tokens += han.length * 0.88;
-    else if (word !== undefined) tokens += 1.15 + Math.max(0, word.length - PLAIN_WORD_LENGTH_MAX) * 0.7;
-    else if (digits !== undefined) tokens += Math.ceil(digits.length / 3) * 2.2;
-    else if (space !== undefined) tokens += run.length > 1 || run === '\n' ? 0.75 : 0;
-    else if (punctuation !== undefined) tokens += Math.ceil(punctuation.length / 2) * 0.8;
-    else tokens += run.length;
+  for (let at = 0; at < text.length; ) {
+    const kind = kindAt(text, at);
+    const end = endOfRun(text, at, kind);
+    tokens += weightOf(kind, end - at, text.charCodeAt(at));
+    at = end;
   }
   return Math.ceil(tokens);
 }
+
+// Kinds of characters whose runs byte-pair encoders treat alike. 0: not looked up yet.
+const HAN = 1;
+const LETTER = 2;
+const DIGIT = 3;
+const SPACE = 4;
+const PUNCTUATION = 5;
+const OTHER = 6;
+
+/** Returns the weight of a run, in tokens. `length`: in UTF-16 units; `first`: its first one. */
+function weightOf(kind: number, length: number, first: number): number {
+  switch (kind) {
+    case HAN:
+      return length * 0.88;
+    case LETTER:
+      return 1.15 + Math.max(0, length - PLAIN_WORD_LENGTH_MAX) * 0.7;
+    case DIGIT:
+      return Math.ceil(length / 3) * 2.2;
+    case SPACE:
+      return length > 1 || first === lineFeed ? 0.75 : 0;
+    case PUNCTUATION:
+      return Math.ceil(length / 2) * 0.8;
+    default:
+      return length;
+  }
+}
+
+/** Returns the index behind the run of a kind that begins at `at`. A run of punctuation holds every visible character of ASCII. */
+function endOfRun(text: string, at: number, kind: number): number {
+  let end = at;
+  do end += isPairAt(text, end) ? 2 : 1;
+  while (
+    end < text.length &&
+    (kind === PUNCTUATION ? isVisibleAscii(text.charCodeAt(end)) : kindAt(text, end) === kind)
+  );
+  return end;
+}
+
+/** Kinds by UTF-16 unit, looked up once each: a regular expression for each character would take ten times as long. */
+const kinds = new Uint8Array(0x10000);
+
+function kindAt(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  const known = kinds[unit] as number;
+  if (known !== 0) return known;
+  // Of a pair the second unit decides as well.
+  if (isPairAt(text, at)) return kindOf(text.slice(at, at + 2));
+  const kind = kindOf(text.charAt(at));
+  if (!isHighSurrogate(unit)) kinds[unit] = kind;
+  return kind;
+}
+
+function kindOf(character: string): number {
+  if (/\p{sc=Han}/u.test(character)) return HAN;
+  if (/[a-zA-Z]/.test(character)) return LETTER;
+  if (/\d/.test(character)) return DIGIT;
+  if (/\s/.test(character)) return SPACE;
+  return isVisibleAscii(character.charCodeAt(0)) ? PUNCTUATION : OTHER;
+}
+
+function isPairAt(text: string, at: number): boolean {
+  return isHighSurrogate(text.charCodeAt(at)) && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+}
+
+const isHighSurrogate = (unit: number) => (unit & 0xfc00) === 0xd800;
+const isVisibleAscii = (unit: number) => unit >= 0x21 && unit <= 0x7e;
+const lineFeed = 10;
