@@ -83,7 +83,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     const deadlineAt = performance.now() + (context.timeoutMs() ?? defaultTimeoutMs);
     const { tenant, user, keyId } = context.principal;
     const limited = { tenant, user, key: keyId || given.limitKey, model: given.model };
-    const { request, warnings } = withCompletionLimit(given, limits.maxCompletionTokens(limited));
+    const { request, warnings } = withCompletionLimit(given, () => limits.maxCompletionTokens(limited));
     const requestId = request.requestId || randomId(random);
     const { catalog, release } = deps.catalogs.lease();
     const { span, inner } = startRequestSpan(request.model, request.task || Task.ANSWER);
@@ -204,12 +204,13 @@ function purposeOf(request: GenerateRequest): string {
   return purposes[request.task] ?? '';
 }
 
-/** Returns the request with a completion of at most `limitTokens`, and a warning if that is less than the caller asked for. */
+/** Returns the request with a completion of at most `limit()` tokens, and a warning if that is less than the caller asked for. */
 function withCompletionLimit(
   request: GenerateRequest,
-  limitTokens: number,
+  limit: () => number,
 ): { request: GenerateRequest; warnings: string[] } {
   const { maxTokens } = request;
+  const limitTokens = maxTokens === 0 ? 0 : limit();
   if (maxTokens <= limitTokens) return { request, warnings: [] };
   const warning = `max_tokens was lowered from ${maxTokens} to ${limitTokens}, the limit of the tenant or key`;
   return { request: { ...request, maxTokens: limitTokens }, warnings: [warning] };

@@ -26,6 +26,8 @@ export function createNetworks(networks: readonly string[]): Networks {
   }
   return {
     has(text) {
+      // Most lists are empty, and a look into one costs as much as into a full one.
+      if (networks.length === 0) return false;
       const address = plainAddress(text);
       const version = isIP(address);
       return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');

@@ -11,5 +11,5 @@ export interface OpenAiDeps extends JsonRouteDeps {
 /** Makes ids of a time, a count and a chance, so that those of several replicas do not meet. */
 export function createIds(clock: () => number, random: () => number): () => string {
   let count = 0;
-  return () => `${clock().toString(36)}-${(++count).toString(36)}-${random().toString(36).slice(2, 14)}`;
+  return () => `${clock().toString(36)}-${(++count).toString(36)}-${Math.floor(random() * 2 ** 52).toString(36)}`;
 }

@@ -12,3 +12,23 @@ const none: readonly never[] = [];
 export function takeReady<T>(stream: AsyncIterator<T> & Partial<ReadyMessages<T>>): readonly T[] {
   return stream.takeReady?.() ?? none;
 }
+
+/** Returns the messages of a stream in lists of those that are there together. Leaving the lists leaves the stream. */
+export function inLists<T>(stream: AsyncIterable<T>): AsyncIterableIterator<readonly T[], void> {
+  const iterator: AsyncIterator<T> & Partial<ReadyMessages<T>> = stream[Symbol.asyncIterator]();
+  const onResult = (result: IteratorResult<T>): IteratorResult<readonly T[], void> => {
+    if (result.done === true) return { done: true, value: undefined };
+    const ready = takeReady(iterator);
+    return { done: false, value: ready.length === 0 ? [result.value] : [result.value, ...ready] };
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => iterator.next().then(onResult),
+    async return() {
+      await iterator.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}

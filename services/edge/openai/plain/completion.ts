@@ -1,5 +1,6 @@
 import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/base/errors.ts';
+import { inLists } from '#kit/rpc/messages/ready-messages.ts';
 import type { EventStream } from '../../http/event-stream.ts';
 import { toUsage } from '../usage.ts';
 import { answeredBy, type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';
@@ -24,30 +25,15 @@ export async function toPlainCompletion(
   { id, createdAt, filteredIsError }: Label,
 ) {
   const course: Course = { started: undefined, usage: undefined, done: undefined };
-  let content = '';
-  let reasoning = '';
-  let calls: ToolCall[] = [];
-  let length = 0;
-  for await (const response of events) {
-    const { event } = response;
-    if (follow(course, response)) continue;
-    if (event.case === 'textDelta') {
-      content += event.value.text;
-      length += event.value.text.length;
-    } else if (event.case === 'reasoningDelta') {
-      reasoning += event.value.text;
-      length += event.value.text.length;
-    } else if (event.case === 'toolCallDelta') {
-      addToCall(calls, event.value);
-      length += event.value.argumentsJson.length;
-    } else if (event.case === 'reset') {
-      content = '';
-      reasoning = '';
-      calls = [];
-      length = 0;
+  let written = nothing();
+  for await (const ready of inLists(events)) {
+    for (const response of ready) {
+      if (follow(course, response)) continue;
+      if (response.event.case === 'reset') written = nothing();
+      else addContent(written, response);
     }
-    if (length > maxCompletionLength) throw tooLarge('the completion', maxCompletionLength);
   }
+  const { content, reasoning, calls, length } = written;
   const finishReason = finishReasonOf(course, filteredIsError && length === 0);
   const toolCalls = calls.filter((call) => call !== undefined);
   const completion = {
@@ -74,6 +60,31 @@ export async function toPlainCompletion(
     ...warningsOf(request, course),
   };
   return { completion, headers: answeredBy(course) };
+}
+
+/** What a model has written so far. */
+interface Written {
+  content: string;
+  reasoning: string;
+  calls: ToolCall[];
+  /** In UTF-16 code units of all three. */
+  length: number;
+}
+
+const nothing = (): Written => ({ content: '', reasoning: '', calls: [], length: 0 });
+
+function addContent(written: Written, { event }: GenerateResponse): void {
+  if (event.case === 'textDelta') {
+    written.content += event.value.text;
+    written.length += event.value.text.length;
+  } else if (event.case === 'reasoningDelta') {
+    written.reasoning += event.value.text;
+    written.length += event.value.text.length;
+  } else if (event.case === 'toolCallDelta') {
+    addToCall(written.calls, event.value);
+    written.length += event.value.argumentsJson.length;
+  }
+  if (written.length > maxCompletionLength) throw tooLarge('the completion', maxCompletionLength);
 }
 
 interface ToolCall {
