@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -9,7 +10,7 @@ import {
   SentenceAction,
   SentenceSupport,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { PageRegionSchema, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
 import { type AnswerEventInit, ending, ends, refusal, retrieval, returnsAnswer, says } from './testing/answers.ts';
@@ -93,6 +94,32 @@ describe.skipIf(chromium === undefined)('an answer in a browser', () => {
     await page.keyboard.press('Escape');
     await at('document-panel').waitFor({ state: 'detached' });
     expect(await isFocused(marker)).toBe(true);
+  });
+
+  test('a source with pages is shown as it was printed, with a frame around the passage', async () => {
+    const white = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC';
+    standIn.pageImage = Buffer.from(white, 'base64');
+    const regions = [
+      { page: 2, left: 72, top: 90, right: 300, bottom: 120 },
+      { page: 3, left: 72, top: 40, right: 300, bottom: 60 },
+    ].map((region) => create(PageRegionSchema, region));
+    const passage = { ...passageOf('returns', 'The clock starts', '| as above |', ['How long you have']), regions };
+    standIn.answer = function* () {
+      yield { case: 'sources', value: { passages: [passage] } };
+      yield says('Within 15 days [1].');
+      yield* ending([1]);
+    };
+    await ask('How long can I return a lamp?');
+    await phase('done');
+    await at('marker').first().click();
+    const frame = at('page-frame');
+    await poll(() => frame.count()).toBe(1);
+    expect(await at('page-image').getAttribute('data-page')).toBe('2');
+    expect(await frame.getAttribute('width')).toBe('228');
+    await at('page-next').click();
+    await poll(() => frame.getAttribute('y')).toBe('40');
+    expect(await at('page-next').isDisabled()).toBe(true);
+    await at('highlight').first().waitFor();
   });
 
   test('an answer that fails can be asked for again', async () => {

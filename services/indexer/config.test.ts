@@ -15,6 +15,7 @@ test('an empty configuration gives the defaults of the contract', () => {
   expect(read()).toEqual({
     maxRunningJobs: 1,
     personalData: expect.anything(),
+    keepsOriginals: expect.any(Function),
     maxFileBytes: 64 << 20,
     maxUploadBytes: 4 * 2 ** 30,
     chunkTokens: 320,

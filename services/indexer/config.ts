@@ -44,6 +44,8 @@ export interface IndexerSettings {
   readonly blobStore: ChosenAdapter;
   /** What is done with personal data in documents. */
   readonly personalData: Pick<PersonalDataPolicies, 'ofCorpus'>;
+  /** Whether PDFs of a corpus are kept after their job. */
+  readonly keepsOriginals: (tenant: string, corpus: string) => boolean;
   /** What a model writes about chunks; `undefined`: nothing. */
   readonly enrichment: Enrichment | undefined;
   /** What sources may reach. */
@@ -83,6 +85,8 @@ const { field } = IndexerConfigSchema;
 export function readConfig(config: Config): IndexerSettings {
   const given = config.indexer ?? create(IndexerConfigSchema);
   const { keptVersions } = config.retrieval ?? create(RetrievalConfigSchema);
+  const personalData = readPersonalData(config.personalData);
+  const kept = new Set(given.keepOriginals);
   const settings: IndexerSettings = {
     maxRunningJobs: given.maxRunningJobs,
     maxFileBytes: Number(given.maxFileBytes),
@@ -101,7 +105,10 @@ export function readConfig(config: Config): IndexerSettings {
     gate: given.gate,
     jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
     blobStore: blobStoreOf(config, given),
-    personalData: readPersonalData(config.personalData),
+    personalData,
+    // An image would show what is masked.
+    keepsOriginals: (tenant, corpus) =>
+      (kept.has('*') || kept.has(corpus)) && personalData.ofCorpus(tenant, corpus) === undefined,
     enrichment: given.enrichment && enrichmentOf(given.enrichment),
     sources: sourcesOf(given.sources ?? create(SourcesConfigSchema)),
   };

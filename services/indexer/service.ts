@@ -18,6 +18,8 @@ import { createCheckCorpus } from './documents/health/check-corpus.ts';
 import { createHealthRpcs } from './documents/health/health-rpcs.ts';
 import { createIndexAgain } from './documents/index-again.ts';
 import { createLiveContents } from './documents/live-contents.ts';
+import { createOriginals } from './documents/originals/originals.ts';
+import { createPageRpcs } from './documents/originals/page-rpcs.ts';
 import { createPublishedContacts } from './documents/published-contacts.ts';
 import { createGateRpcs } from './gate/gate-rpcs.ts';
 import { createFailureStore } from './jobs/failure-store.ts';
@@ -32,6 +34,8 @@ import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/inde
 import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
 import { createOverlayRpcs } from './overlays/overlay-rpcs.ts';
 import { createOverlayStore } from './overlays/overlay-store.ts';
+import { createIsolation } from './prepare/child/isolate.ts';
+import { parserFolder } from './prepare/parsers.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import type { SourcesSchema } from './sources/records/source-table.ts';
 import { type Sources, startSources } from './sources/start-sources.ts';
@@ -47,6 +51,7 @@ export interface IndexerDeps
       IndexJobDeps,
       | 'threads'
       | 'documents'
+      | 'originals'
       | 'history'
       | 'deletions'
       | 'failures'
@@ -93,19 +98,26 @@ function createStores(records: Database<RecordsSchema>, clock: () => number) {
   };
 }
 
+/** Longest time of making an image of a page, and time for which its process waits for another one, in milliseconds. */
+const renderMs = 20_000;
+const idleMs = 10_000;
+
 /** Starts the indexer: removes files that a kill left behind, resumes interrupted jobs, and returns the handlers. */
 export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const { jobs, queue, blobs, records, settings, clock, random, log } = deps;
   const uploads = createUploads(blobs);
   const stores = createStores(records, clock);
   const { documents, failures, notes, overlays } = stores;
+  const originals = createOriginals(records, blobs);
+  const renderLimits = { ...settings.parseLimits, stallMs: renderMs, totalMs: renderMs };
+  const isolation = createIsolation(renderLimits, parserFolder, idleMs);
   const liveContents = createLiveContents(deps.indexWriter, deps.caller);
   const changes = createJobChanges();
   const closing = new AbortController();
   const threads = createPrepareThreads(settings.parseLimits);
   const newId = () => createId(clock(), random);
-  const deleteDocuments = createDeleteDocuments({ ...deps, ...stores, newId, closing: closing.signal });
-  const jobDeps: IndexJobDeps = { ...deps, ...stores, uploads, threads };
+  const deleteDocuments = createDeleteDocuments({ ...deps, ...stores, originals, newId, closing: closing.signal });
+  const jobDeps: IndexJobDeps = { ...deps, ...stores, originals, uploads, threads };
 
   let waitingSinceMs: number | undefined;
   watchQueueAge(deps.metrics, () => waitingSinceMs, clock);
@@ -122,6 +134,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   let sources: Sources | undefined;
   const housekeeping = await startHousekeeping({
     uploads,
+    originals,
     jobs,
     isShared: engineOf(records) === 'postgres',
     completeDeletions: deleteDocuments.completeOpen,
@@ -189,7 +202,8 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
         requeued: countBacklog,
       }),
       ...createGateRpcs({ ...deps, defaultMode: settings.gate, worker, changes, decided: countBacklog }),
-      ...createDocumentRpcs({ ...deps, documents, liveContents, deleteDocuments }),
+      ...createDocumentRpcs({ ...deps, documents, liveContents, originals, deleteDocuments }),
+      ...createPageRpcs({ liveContents, originals, isolation, settings }),
       ...createOverlayRpcs({
         ...{ overlays, documents, liveContents, startEdit: indexAgain.startEdit },
         personalDataOf: (tenant, corpus) => settings.personalData.ofCorpus(tenant, corpus),
@@ -209,6 +223,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       await queue.close();
       await housekeeping.close();
       await threads.close();
+      await isolation.close();
       await blobs.close();
     },
   };

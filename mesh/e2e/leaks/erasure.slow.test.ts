@@ -43,6 +43,7 @@ test('after an erasure no byte of the data folder and no line of the log has a p
       'retrieval.passages': 1,
       'indexer.contents': 1,
       'indexer.edits': 0,
+      'indexer.originals': 0,
       'indexer.notes': 0,
       'indexer.uploads': 0,
       // The cache knows documents by their id alone: that of the other corpus goes too.

@@ -28,7 +28,7 @@ const contentPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self'",
+  "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -64,6 +64,8 @@ export interface StandIn {
   development: boolean;
   /** Whether calls end as at a proxy with a rate limit: with a plain HTTP 429. */
   isLimited: boolean;
+  /** The image of every page, a PNG; `undefined`: documents have no pages to show. */
+  pageImage: Uint8Array | undefined;
   /** Keys that are no longer accepted. */
   revoked: Set<string>;
   close(): Promise<void>;
@@ -80,6 +82,7 @@ export async function startStandIn(dist: string): Promise<StandIn> {
     answer: () => [],
     development: true,
     isLimited: false,
+    pageImage: undefined,
     revoked: new Set(),
     close,
   };
@@ -148,7 +151,12 @@ export async function startStandIn(dist: string): Promise<StandIn> {
       getDocument({ documentId }, context) {
         const found = visible(callerOf(context)).find(({ document }) => document.documentId === documentId);
         if (found === undefined) throw notFound('document', documentId, ErrorReason.DOCUMENT_NOT_FOUND);
-        return { document: found.document, text: found.text };
+        return { document: found.document, text: found.text, hasPages: standIn.pageImage !== undefined };
+      },
+      renderPage() {
+        if (standIn.pageImage === undefined) throw notFound('original', 'any');
+        const size = { widthPixels: 1, heightPixels: 1, pageWidth: 595, pageHeight: 842, pageCount: 3 };
+        return { image: standIn.pageImage, ...size };
       },
       listDocuments: (_, context) => ({ documents: visible(callerOf(context)).map(({ document }) => document) }),
     });

@@ -12,6 +12,7 @@ import type { OverlayStore } from '../overlays/overlay-store.ts';
 import { timeOfId } from '../uploads/ids.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
+import type { Originals } from './originals/originals.ts';
 
 /** Deletes documents from every version of the index, from the store, and from the input of queued and running jobs. */
 export interface DeleteDocuments {
@@ -38,6 +39,7 @@ export interface DeleteDeps {
   deletions: DeletionStore;
   documents: DocumentStore;
   overlays: Pick<OverlayStore, 'remove'>;
+  originals: Pick<Originals, 'remove'>;
   jobs: JobStore;
   indexWriter: IndexWriter;
   caller: Caller;
@@ -65,6 +67,8 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
       deleted.chunkCount += chunkCount;
       deleted.revision = revision;
     }
+    // While their contents still name them.
+    await deps.originals.remove(deletion, deletion.documentIds);
     await documents.remove(deletion, deletion.documentIds);
     await deps.overlays.remove(deletion, deletion.documentIds);
     await deletions.finish(deletion.deletion);

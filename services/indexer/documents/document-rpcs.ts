@@ -5,16 +5,20 @@ import { notFound } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { visibleGroups } from '#kit/rpc/access.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
+import type { IndexerSettings } from '../config.ts';
 import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
 import { type DocumentStore, lowerAscii, type StoredDocument } from './document-store.ts';
 import type { LiveContents } from './live-contents.ts';
+import type { Originals } from './originals/originals.ts';
 
 /** Dependencies of the document rpcs. */
 export interface DocumentRpcDeps {
   documents: DocumentStore;
   liveContents: LiveContents;
   deleteDocuments: DeleteDocuments;
+  originals: Pick<Originals, 'find'>;
+  settings: Pick<IndexerSettings, 'keepsOriginals'>;
   log: Logger;
 }
 
@@ -27,7 +31,8 @@ type Rpcs = Pick<ServiceHandlers<typeof IndexerService>, 'listDocuments' | 'getD
  * Creates the document rpcs. The index decides which content of a document is live and whether the caller may see it; it is called
  * with the rights of a reader. Documents that a search cannot find are not shown, listed or counted.
  */
-export function createDocumentRpcs({ documents, liveContents, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
+export function createDocumentRpcs(deps: DocumentRpcDeps): Rpcs {
+  const { documents, liveContents, deleteDocuments, originals, settings, log } = deps;
   return {
     async listDocuments({ corpus, pageSize, pageToken, idPrefix, search }, context) {
       const principal = context.principal;
@@ -67,7 +72,11 @@ export function createDocumentRpcs({ documents, liveContents, deleteDocuments, l
         );
         throw absent();
       }
-      return { document: toDocument(corpus, document, live.access), text: document.text };
+      const { tenant } = principal;
+      const hasPages =
+        settings.keepsOriginals(tenant, corpus) &&
+        (await originals.find({ tenant, corpus }, live, context.signal)) !== undefined;
+      return { document: toDocument(corpus, document, live.access), text: document.text, hasPages };
     },
 
     deleteDocuments: ({ corpus, documentIds }, context) => deleteDocuments.run(corpus, documentIds, context),

@@ -272,6 +272,7 @@ function toRow(
     text: document.text,
     chunks: JSON.stringify((document.source ?? document).chunks),
     source: document.source === undefined ? null : JSON.stringify([document.source.title, document.source.text]),
+    original: null,
   };
 }
 

@@ -10,6 +10,7 @@ import type { JobsSchema } from '../jobs/job-table.ts';
 import type { Caller } from '../jobs/run/caller.ts';
 import type { IndexWriter } from '../jobs/run/index-client.ts';
 import type { SourcesSchema } from '../sources/records/source-table.ts';
+import type { BlobStore } from '../uploads/blob-store.ts';
 import type { RecordsSchema } from '../uploads/records.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
 
@@ -21,6 +22,7 @@ export interface ErasureDeps {
   jobs: JobStore;
   indexWriter: Pick<IndexWriter, 'scrubIndex'>;
   caller: Caller;
+  blobs: Pick<BlobStore, 'scrub'>;
   deleteDocuments: Pick<DeleteDocuments, 'run'>;
 }
 
@@ -66,16 +68,27 @@ export function createErasureRpcs(deps: ErasureDeps): ServiceHandlers<typeof Doc
       return BigInt(found.count);
     };
     const [contentCount, editCount] = [await count('documents'), await count('overlays')];
+    const named = await records
+      .selectFrom('documents')
+      .select('original')
+      .distinct()
+      .where('tenant', '=', tenant)
+      .where('corpus', '=', corpus)
+      .where('document_id', '=', documentId)
+      .where('original', 'is not', null)
+      .execute();
     const deleted = await deleteDocuments.run(corpus, [documentId], context);
     const noteCount = await removeMessages(tenant, corpus, documentId);
     const open = await jobs.list({ tenant, corpus, states: openStates, limit: jobsMax });
     await scrubDatabase(records);
+    await deps.blobs.scrub?.();
     await indexWriter.scrubIndex({}, await caller.asService(principal, context.signal));
     return {
       indexedCount: deleted.documentCount,
       passageCount: deleted.chunkCount,
       contentCount,
       editCount,
+      originalCount: BigInt(named.length),
       noteCount: BigInt(noteCount),
       openJobCount: BigInt(open.length),
     };

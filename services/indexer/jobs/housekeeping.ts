@@ -1,12 +1,14 @@
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
+import type { Originals } from '../documents/originals/originals.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 import type { JobStore } from './job-store.ts';
 
 /** Dependencies of housekeeping. */
 export interface HousekeepingDeps {
   uploads: Uploads;
+  originals: Pick<Originals, 'sweep'>;
   jobs: JobStore;
   /** Whether other replicas use the same records. */
   isShared: boolean;
@@ -43,6 +45,10 @@ export async function startHousekeeping(deps: HousekeepingDeps): Promise<{ close
   };
   const sweep = async (graceMs: number) => {
     const sweptCount = await sweepUploads(deps, graceMs, signal);
+    // A job may be about to name one that it has written.
+    const originalCount = await deps.originals.sweep(uploadMs, deps.clock(), signal);
+    if (originalCount > 0)
+      log.info({ event: 'originals_swept', swept_count: originalCount }, 'originals of no document removed');
     if (sweptCount > 0) log.info({ event: 'uploads_swept', swept_count: sweptCount }, 'uploads without a job removed');
   };
   if (!isShared) await sweep(0);

@@ -2,6 +2,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Block } from './blocks.ts';
 import type { Ocr } from './ocr.ts';
+import type { PageWish, RenderedPage } from './page-image.ts';
 
 /** A file of an upload, as a parser sees it. */
 export interface SourceFile {
@@ -120,6 +121,8 @@ export interface Parser {
    */
   readonly isolation?: 'process';
   parse(file: SourceFile, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Parsed>;
+  /** Returns a page of a file as an image, for formats with `isolation`. Throws UnreadableError. @default it has no pages to show */
+  renderPage?(bytes: AsyncIterable<Uint8Array>, wish: PageWish): Promise<RenderedPage>;
 }
 
 /** A file or record can't be read; the message says what to do. */

@@ -168,6 +168,8 @@ export function createIndexStandIn() {
             return { trial: { ...found.trial, version: found.version, liveVersion: corpus.live, startedAt } };
           },
 
+          scrubIndex: async () => ({}),
+
           async purgeDocuments({ corpus: name, documentIds }, context) {
             await at('purge');
             const corpus = find(context.principal, name);

@@ -21,6 +21,8 @@ export interface BlobStore {
   read(name: string, offset: number, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Removes a blob and unfinished writes of it, if there are any. */
   remove(name: string): Promise<void>;
+  /** Removes what removed blobs have left in files, or in tables of PostgreSQL. @default nothing is left */
+  scrub?(): Promise<void>;
   /** Yields all blobs, and writes that have not ended. */
   list(signal: AbortSignal): AsyncIterable<StoredBlob>;
   close(): Promise<void>;

@@ -31,6 +31,8 @@ export interface DocumentTable {
   chunks: string;
   /** Title and text as they were read, as JSON, if overlays have changed them. */
   source: string | null;
+  /** Name of the blob of its file, if that is kept. */
+  original: string | null;
 }
 
 /** An overlay of a document, one row for each revision. */
@@ -254,6 +256,8 @@ export const recordsMigrations: Migrations = {
     ALTER TABLE documents ADD COLUMN source TEXT;`,
     `ALTER TABLE gates ADD COLUMN canary_percent INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE gates ADD COLUMN shadow_percent INTEGER NOT NULL DEFAULT 0;`,
+    `ALTER TABLE documents ADD COLUMN original TEXT;
+    CREATE INDEX documents_by_original ON documents (original) WHERE original IS NOT NULL;`,
   ],
   postgres: [
     `CREATE TABLE documents (
@@ -361,5 +365,7 @@ export const recordsMigrations: Migrations = {
     ALTER TABLE documents ADD COLUMN source TEXT;`,
     `ALTER TABLE gates ADD COLUMN canary_percent BIGINT NOT NULL DEFAULT 0;
     ALTER TABLE gates ADD COLUMN shadow_percent BIGINT NOT NULL DEFAULT 0;`,
+    `ALTER TABLE documents ADD COLUMN original TEXT;
+    CREATE INDEX documents_by_original ON documents (original) WHERE original IS NOT NULL;`,
   ],
 };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
+import { isOriginal } from '../documents/originals/name.ts';
 import type { BlobStore } from './blob-store.ts';
 
 /** What a source that stays in step says of a file. */
@@ -102,6 +103,7 @@ export function createUploads(store: BlobStore): Uploads {
     async list(signal) {
       const found = new Map<string, number>();
       for await (const { name, writtenAtMs } of store.list(signal)) {
+        if (isOriginal(name)) continue;
         const jobId = name.replace(/\.(?:bytes|json)$/, '');
         found.set(jobId, Math.max(writtenAtMs, found.get(jobId) ?? 0));
       }

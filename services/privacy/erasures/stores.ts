@@ -127,6 +127,7 @@ function documentSteps(
           { store: 'retrieval.documents', found: Number(found.indexedCount) },
           { store: 'retrieval.passages', found: Number(found.passageCount) },
           { store: 'indexer.contents', found: Number(found.contentCount) },
+          { store: 'indexer.originals', found: Number(found.originalCount) },
           { store: 'indexer.edits', found: Number(found.editCount) },
           { store: 'indexer.notes', found: Number(found.noteCount) },
           { store: 'indexer.uploads', found: Number(found.openJobCount), left: Number(found.openJobCount) },

@@ -10,6 +10,7 @@ import { type Evidence, isToolResult, locatePassage, type Range } from '../state
 import { FailureNotice } from './failure-notice.tsx';
 import { Icon } from './icon.tsx';
 import { Notice } from './notice.tsx';
+import { PageImage } from './page-image.tsx';
 
 interface DocumentPanelProps {
   api: Api;
@@ -29,12 +30,13 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
     async (signal) => {
       const known = evidence.passage;
       // The result of a tool is no document: its text is all there is.
-      if (known !== undefined && isToolResult(evidence)) return { text: known.text, passage: undefined };
-      const [{ text }, passage] = await Promise.all([
+      if (known !== undefined && isToolResult(evidence))
+        return { text: known.text, passage: undefined, hasPages: false };
+      const [{ text, hasPages }, passage] = await Promise.all([
         api.indexer.getDocument({ corpus, documentId }, { signal }),
         known ?? api.retrieval.getPassages({ chunkIds: [chunkId] }, { signal }).then(({ passages }) => passages[0]),
       ]);
-      return { text, passage };
+      return { text, passage, hasPages };
     },
     [api, corpus, documentId, chunkId],
   );
@@ -42,6 +44,7 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
   useEffect(() => heading.current?.focus(), [chunkId]);
 
   const passage = loaded.state === 'ready' ? loaded.value.passage : evidence.passage;
+  const regions = passage?.regions ?? [];
   const position = siblings.findIndex(({ marker }) => marker === evidence.marker);
   const step = (by: number, name: 'previous' | 'next') => {
     const sibling = siblings[position + by];
@@ -102,6 +105,9 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
           ))}
         {loaded.state === 'failed' && passage !== undefined && (
           <PassageAsRead passage={passage} intro={texts.document.asRead} />
+        )}
+        {loaded.state === 'ready' && loaded.value.hasPages && regions.length > 0 && (
+          <PageImage key={`page ${chunkId}`} api={api} corpus={corpus} documentId={documentId} regions={regions} />
         )}
         {loaded.state === 'ready' && <DocumentText key={chunkId} text={loaded.value.text} passage={passage} />}
       </section>

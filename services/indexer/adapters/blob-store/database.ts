@@ -1,5 +1,6 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { Database, Migrations } from '#kit/storage/database.ts';
+import { scrubDatabase } from '#kit/storage/scrub.ts';
 import type { BlobStore, BlobStoreDeps } from '../../uploads/blob-store.ts';
 
 interface Schema {
@@ -55,6 +56,8 @@ function createStore(db: Database<Schema>, clock: () => number): BlobStore {
         throw error;
       }
     },
+
+    scrub: () => scrubDatabase(db),
 
     async read(name, offset, sizeBytes, signal) {
       signal.throwIfAborted();

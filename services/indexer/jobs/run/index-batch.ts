@@ -5,13 +5,16 @@ import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import type { Enricher } from '../../chunk/enrich/enrich.ts';
+import type { IndexerSettings } from '../../config.ts';
 import { accessListOf } from '../../convert.ts';
 import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
 import type { DocumentStore } from '../../documents/document-store.ts';
+import type { Originals } from '../../documents/originals/originals.ts';
 import type { IndexerMetrics } from '../../metrics.ts';
 import { applyOverlays } from '../../overlays/apply-overlays.ts';
 import type { OverlayStore } from '../../overlays/overlay-store.ts';
 import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
+import type { StagedUpload } from '../../uploads/uploads.ts';
 import type { FailureStore } from '../failure-store.ts';
 import type { NoteStore } from '../note-store.ts';
 import { findHidden, refuseHidden } from '../rights.ts';
@@ -28,6 +31,8 @@ export interface BatchDeps {
   documents: DocumentStore;
   deletions: DeletionStore;
   overlays: OverlayStore;
+  originals: Pick<Originals, 'keep' | 'carry' | 'remove'>;
+  settings: Pick<IndexerSettings, 'keepsOriginals'>;
   failures: FailureStore;
   notes: NoteStore;
   caller: Caller;
@@ -43,6 +48,8 @@ export interface BatchContext {
   build: Build;
   options: PrepareOptions;
   contents: UploadContents;
+  /** The files of the job; `undefined`: it has none. */
+  upload: StagedUpload | undefined;
   /** What adds to chunks what a model writes about them; `undefined`: nothing. */
   enricher: Enricher | undefined;
 }
@@ -81,6 +88,10 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   const unkept = new Set(unwritten);
   for (const document of documents) if (!present.has(document.documentId)) unkept.add(document);
   await deps.documents.keep(job, job.jobId, [...unkept], deps.clock());
+  if (deps.settings.keepsOriginals(job.tenant, job.corpus)) {
+    if (context.upload === undefined) await deps.originals.carry(job, documents);
+    else await deps.originals.keep(job, context.upload, documents, run.signal);
+  }
 
   if (unwritten.length > 0) {
     if (progress.indexedCount === 0) await run.save({ phase: JobPhase.INDEX });

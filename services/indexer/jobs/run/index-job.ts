@@ -16,7 +16,7 @@ import type { PublishedContacts } from '../../documents/published-contacts.ts';
 import { type GateDeps, runGate } from '../../gate/gate.ts';
 import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
 import type { PreparedBatch, PrepareOptions } from '../../prepare/prepared.ts';
-import type { Uploads } from '../../uploads/uploads.ts';
+import type { StagedUpload, Uploads } from '../../uploads/uploads.ts';
 import type { Checkpoint, JobRecord, JobStore, Progress } from '../job-store.ts';
 import { type Build, createBuild, dropBuild } from './build.ts';
 import { forEachConcurrently } from './for-each.ts';
@@ -103,8 +103,8 @@ async function buildVersion(
   const enrichment = enrichmentFor(deps.settings.enrichment, job.corpus);
   const call = () => deps.caller.asService(job, run.signal);
   const enricher = enrichment && createEnricher(enrichment, job, options, deps, call, run.signal);
-  const context = { run, deps, index, build, options, contents, enricher };
-  const { batches, removedPaths } = await readDocuments(run, index, options, deps);
+  const { batches, removedPaths, upload } = await readDocuments(run, index, options, deps);
+  const context = { run, deps, index, build, options, contents, upload, enricher };
   await forEachConcurrently(untilStopped(batches, run), batchesMax, (batch) =>
     withSpan('indexer.batch', { 'ragmesh.documents': batch.documents.length }, () => indexBatch(batch, context)),
   );
@@ -141,7 +141,7 @@ async function readDocuments(
   index: IndexClient,
   options: PrepareOptions,
   deps: IndexJobDeps,
-): Promise<{ batches: AsyncIterable<PreparedBatch>; removedPaths: string[] }> {
+): Promise<{ batches: AsyncIterable<PreparedBatch>; removedPaths: string[]; upload?: StagedUpload }> {
   if (job.source.kind !== 'upload') {
     return { batches: readStored(job, index, deps.documents, options), removedPaths: [] };
   }
@@ -150,7 +150,7 @@ async function readDocuments(
     throw failedPrecondition(ErrorReason.JOB_STATE, 'the files of this job are gone: upload them again');
   }
   const removedPaths = upload.files.filter(({ fromSource }) => fromSource?.isRemoved).map(({ path }) => path);
-  return { batches: deps.threads.prepare({ upload, options }, signal), removedPaths };
+  return { batches: deps.threads.prepare({ upload, options }, signal), removedPaths, upload };
 }
 
 /**
@@ -169,6 +169,7 @@ async function applyDeletions(
     .map(([documentId]) => documentId);
   if (readded.length > 0) {
     await index.remove(version, readded);
+    await deps.originals.remove(job, readded);
     await deps.documents.remove(job, readded);
   }
   for (const documentId of readded) {

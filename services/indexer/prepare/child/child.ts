@@ -19,16 +19,14 @@ process.on('disconnect', () => process.exit());
 await watch({ memoryBytesMax: Number(memoryBytesMax) });
 for (;;) {
   const message = await receive();
-  if (message.kind === 'parse') await send(await parse(message));
+  if (message.kind === 'parse') await send(await ended(() => parse(message)));
+  if (message.kind === 'render') await send(await ended(() => render(message)));
 }
 
-async function parse({ parser: name, file }: Extract<ToChild, { kind: 'parse' }>): Promise<FromChild> {
+/** Does the work and returns how it ended. */
+async function ended(work: () => Promise<void>): Promise<FromChild> {
   try {
-    const parser = await load(name);
-    for await (const parsed of parser.parse(file, readBytes())) {
-      await send({ kind: 'parsed', parsed });
-      await receive();
-    }
+    await work();
     return { kind: 'done', rssBytes: process.memoryUsage.rss() };
   } catch (error) {
     const rssBytes = process.memoryUsage.rss();
@@ -36,6 +34,21 @@ async function parse({ parser: name, file }: Extract<ToChild, { kind: 'parse' }>
     const { reason, message, line } = error;
     return { kind: 'unreadable', reason, message, line, rssBytes };
   }
+}
+
+async function parse({ parser: name, file }: Extract<ToChild, { kind: 'parse' }>): Promise<void> {
+  const parser = await load(name);
+  for await (const parsed of parser.parse(file, readBytes())) {
+    await send({ kind: 'parsed', parsed });
+    await receive();
+  }
+}
+
+async function render({ parser: name, wish }: Extract<ToChild, { kind: 'render' }>): Promise<void> {
+  const page = await (await load(name)).renderPage?.(readBytes(), wish);
+  if (page === undefined) throw new UnreadableError('has no pages to show');
+  await send({ kind: 'rendered', page });
+  await receive();
 }
 
 async function* readBytes(): AsyncIterable<Uint8Array> {

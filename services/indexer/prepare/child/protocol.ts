@@ -1,12 +1,14 @@
 import type { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { PageWish, RenderedPage } from '../../parse/page-image.ts';
 import type { Parsed, SourceFile } from '../../parse/parser.ts';
 
 // Messages between the thread that prepares an upload and the process that parses a file. Each waits for the other's answer, so neither side
 // can be flooded.
 
-/** To the child: a file to parse; the bytes that it asked for, `undefined` at their end; or a call to continue after a result. */
+/** To the child: a file to parse, or a page of it to render; the bytes that it asked for, `undefined` at their end; or a call to continue after a result. */
 export type ToChild =
   | { kind: 'parse'; parser: string; file: SourceFile }
+  | { kind: 'render'; parser: string; wish: PageWish }
   | { kind: 'bytes'; bytes: Uint8Array | undefined }
   | { kind: 'continue' };
 
@@ -14,6 +16,7 @@ export type ToChild =
 export type FromChild =
   | { kind: 'read' }
   | { kind: 'parsed'; parsed: Parsed }
+  | { kind: 'rendered'; page: RenderedPage }
   | { kind: 'done'; rssBytes: number }
   | { kind: 'unreadable'; reason: ErrorReason; message: string; line: number; rssBytes: number }
   | { kind: 'failed'; name: string; rssBytes: number };

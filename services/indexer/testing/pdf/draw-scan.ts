@@ -1,6 +1,6 @@
-import { renderPage } from '../../adapters/parser/pdf/ocr/render.ts';
 import { openDocument } from '../../adapters/parser/pdf/pdfium/document.ts';
 import { loadPdfium } from '../../adapters/parser/pdf/pdfium/library.ts';
+import { renderPage } from '../../adapters/parser/pdf/pdfium/render.ts';
 import type { Bitmap } from '../../parse/ocr.ts';
 import { type PdfPage, writePdf } from './pdf-writer.ts';
 

@@ -15,17 +15,38 @@ const createParser = ({ ocr }: ParserDeps): Parser => ({
   isolation: 'process',
   async *parse(file, parts) {
     const bytes = await collect(parts);
-    const [{ loadPdfium }, { readPdf }] = await Promise.all([import('./pdfium/library.ts'), import('./read-pdf.ts')]);
-    loading ??= loadPdfium();
+    const { readPdf } = await import('./read-pdf.ts');
+    const pdfium = await library();
     try {
-      yield* readPdf(await loading, file, bytes, await ocr?.());
+      yield* readPdf(pdfium, file, bytes, await ocr?.());
     } catch (error) {
-      // After a fault in its code, the memory of PDFium cannot be trusted.
-      if (!(error instanceof UnreadableError)) loading = undefined;
+      forgetAfter(error);
+      throw error;
+    }
+  },
+  async renderPage(parts, wish) {
+    const bytes = await collect(parts);
+    const { imageOf } = await import('./page-image.ts');
+    const pdfium = await library();
+    try {
+      return imageOf(pdfium, bytes, wish);
+    } catch (error) {
+      forgetAfter(error);
       throw error;
     }
   },
 });
+
+async function library(): Promise<Pdfium> {
+  const { loadPdfium } = await import('./pdfium/library.ts');
+  loading ??= loadPdfium();
+  return loading;
+}
+
+// After a fault in its code, the memory of PDFium cannot be trusted.
+function forgetAfter(error: unknown): void {
+  if (!(error instanceof UnreadableError)) loading = undefined;
+}
 
 async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];

@@ -11,10 +11,10 @@ import { type LaidOutPage, removeRunningHeads } from './document/running-heads.t
 import { type Element, elementsOf } from './layout/elements.ts';
 import { taggedElements } from './layout/tagged.ts';
 import { ocrElements } from './ocr/ocr-elements.ts';
-import { renderPage } from './ocr/render.ts';
 import { openDocument } from './pdfium/document.ts';
 import type { Pdfium } from './pdfium/library.ts';
 import { type PageContent, readPage } from './pdfium/page.ts';
+import { renderPage } from './pdfium/render.ts';
 
 /** A document as laid out: its pages, and those that show marks without text. */
 export interface LaidOut {
