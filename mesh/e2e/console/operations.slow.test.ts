@@ -284,8 +284,17 @@ test.runIf(chromium)(
     await expect.poll(count, poll).toBe(40);
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByTestId('tab-gate').click();
+    await page.getByTestId('trial-canary').fill('20');
     await page.getByTestId('gate-save').click();
     await page.getByText('Saved.').waitFor();
+    expect((await ingest('versions', 39, true)).state).toBe(JobState.HELD);
+    await page.goto(`${mesh.edgeUrl}/#/quality`);
+    await page.getByTestId('trial-answers').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('reject-version').click();
+    await page.getByTestId('reject-version-confirm').click();
+    await page.getByTestId('held-version').waitFor({ state: 'detached' });
+    await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
     await page.getByTestId('tab-health').click();
     await page.getByTestId('health').or(page.getByTestId('empty')).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);

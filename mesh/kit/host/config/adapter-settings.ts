@@ -72,7 +72,11 @@ function problemsOfIssue(
   const value = given[name];
   const range = allowedBy(facts);
   const allowed = range === undefined ? undefined : [range];
-  if (value === undefined) return [new ConfigError(at, `is missing: a ${facts.type ?? 'value'} is needed`, allowed)];
+  if (value === undefined) {
+    const type = facts.type ?? 'value';
+    const article = /^[aeio]/.test(type) ? 'an' : 'a';
+    return [new ConfigError(at, `is missing: ${article} ${type} is needed`, allowed)];
+  }
   if (issue.code === 'invalid_type' && rest.length === 0) {
     return [new ConfigError(at, `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`, allowed)];
   }

@@ -11,6 +11,7 @@ import { costEn } from './cost.ts';
 import { evaluationEn } from './evaluation.ts';
 import { installationEn } from './installation.ts';
 import { labEn } from './lab-en.ts';
+import { trialEn } from './trial.ts';
 
 const unknown = 'Unknown';
 
@@ -25,6 +26,7 @@ export const en = {
   cost: costEn,
   installation: installationEn,
   evaluation: evaluationEn,
+  trial: trialEn,
 
   inbox: {
     title: 'Inbox',
@@ -352,6 +354,7 @@ export const en = {
       [GateCheckKind.SIZE]: 'Size',
       [GateCheckKind.LEAKS]: 'Access',
       [GateCheckKind.QUESTIONS]: 'Judged questions',
+      [GateCheckKind.TRIAL]: trialEn.check,
     } as Record<number, string>,
   },
 

@@ -11,6 +11,7 @@ import type { OperationTexts } from './en.ts';
 import { evaluationZh } from './evaluation.ts';
 import { installationZh } from './installation.ts';
 import { labZh } from './lab-zh.ts';
+import { trialZh } from './trial.ts';
 
 const unknown = '未知';
 
@@ -25,6 +26,7 @@ export const zh: OperationTexts = {
   cost: costZh,
   installation: installationZh,
   evaluation: evaluationZh,
+  trial: trialZh,
 
   inbox: {
     title: '待办问题',
@@ -346,6 +348,7 @@ export const zh: OperationTexts = {
       [GateCheckKind.SIZE]: '规模',
       [GateCheckKind.LEAKS]: '可见范围',
       [GateCheckKind.QUESTIONS]: '评测问题',
+      [GateCheckKind.TRIAL]: trialZh.check,
     } as Record<number, string>,
   },
 

@@ -22,6 +22,10 @@ function Form({ corpus, reply }: { corpus: string; reply: GetGateResponse }) {
   const queries = useQueryClient();
   const [mode, setMode] = useState<GateMode>(reply.gate?.mode ?? GateMode.INVARIANTS);
   const [dataSets, setDataSets] = useState(reply.gate?.dataSets.join(' ') ?? '');
+  const [canary, setCanary] = useState(String(reply.gate?.trial?.canaryPercent ?? 0));
+  const [shadow, setShadow] = useState(String(reply.gate?.trial?.shadowPercent ?? 0));
+  const isOff = mode === GateMode.OFF;
+  const isWrong = !isOff && ![canary, shadow].every(isPercent);
   const put = useMutation(VersionGateService.method.putGate, { onSuccess: () => queries.invalidateQueries() });
   const names = dataSets.split(/[\s,，、]+/).filter((name) => name !== '');
   return (
@@ -29,7 +33,9 @@ function Form({ corpus, reply }: { corpus: string; reply: GetGateResponse }) {
       className="source-form"
       onSubmit={(event) => {
         event.preventDefault();
-        put.mutate({ corpus, gate: { mode, dataSets: mode === GateMode.JUDGED ? names : [] } });
+        if (isWrong) return;
+        const trial = isOff ? {} : { canaryPercent: Number(canary), shadowPercent: Number(shadow) };
+        put.mutate({ corpus, gate: { mode, dataSets: mode === GateMode.JUDGED ? names : [], trial } });
       }}
     >
       <Choice
@@ -42,16 +48,37 @@ function Form({ corpus, reply }: { corpus: string; reply: GetGateResponse }) {
       {mode === GateMode.JUDGED && (
         <Field label={texts.gate.dataSets} hint={texts.gate.dataSetsHint} value={dataSets} onChange={setDataSets} />
       )}
+      {!isOff && (
+        <>
+          <Field
+            label={texts.trial.canary}
+            hint={texts.trial.canaryHint}
+            value={canary}
+            onChange={setCanary}
+            testId="trial-canary"
+          />
+          <Field label={texts.trial.shadow} hint={texts.trial.shadowHint} value={shadow} onChange={setShadow} />
+        </>
+      )}
+      {isWrong && (
+        <p className="field-hint" role="alert">
+          {texts.trial.wrongShare}
+        </p>
+      )}
       <p className="field-hint">
         {reply.changedBy === '' ? texts.gate.ofConfiguration : texts.gate.changedBy(reply.changedBy)}
       </p>
       <ActionFailure error={put.error} />
       <div className="form-actions">
-        <Button type="submit" className="button primary" isDisabled={put.isPending} data-testid="gate-save">
+        <Button type="submit" className="button primary" isDisabled={put.isPending || isWrong} data-testid="gate-save">
           {texts.sources.save}
         </Button>
         {put.isSuccess && <span role="status">{texts.saved}</span>}
       </div>
     </form>
   );
+}
+
+function isPercent(text: string): boolean {
+  return /^\d{1,3}$/.test(text.trim()) && Number(text) <= 100;
 }

@@ -10,6 +10,7 @@ import { Empty } from '../ui/empty.tsx';
 import { Field } from '../ui/field.tsx';
 import { Reply } from '../ui/reply.tsx';
 import { GateReportView } from './gate-report.tsx';
+import { TrialStatus } from './trial-status.tsx';
 
 /** Versions that did not pass their gate, and the decision about each. */
 export function HeldVersions() {
@@ -73,6 +74,7 @@ function Held({ version }: { version: HeldVersion }) {
         </div>
       </header>
       {report !== undefined && <GateReportView report={report} />}
+      <TrialStatus corpus={corpus} jobId={jobId} />
     </article>
   );
 }

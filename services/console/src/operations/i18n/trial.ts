@@ -1,0 +1,58 @@
+/** Texts of versions on trial in English. */
+export const trialEn = {
+  title: 'On trial',
+  check: 'Trial',
+  canary: 'Sessions answered by it (%)',
+  canaryHint: 'Before a version that passed becomes live. 0 with no shadow: it becomes live immediately.',
+  shadow: 'Searches made in it too (%)',
+  shadowHint: 'No one sees their results; they are compared.',
+  wrongShare: 'Enter whole numbers from 0 to 100.',
+  answers: 'Answers',
+  refused: 'Refused',
+  other: 'Incomplete',
+  up: 'Rated up',
+  down: 'Rated down',
+  candidate: 'On trial',
+  live: 'Live',
+  version: 'Version',
+  lacksAnswers: 'The audit cannot be reached, so answers are not counted.',
+  isPartial: 'Only the latest answers are counted.',
+  compared: 'Searches compared',
+  same: 'With the same result',
+  overlap: 'Common passages',
+  ndcg: 'nDCG beside the live ranking',
+  onlyLive: 'Found by the live version only',
+  onlyCandidate: 'Found by the one on trial only',
+  failed: 'Failed or left out',
+};
+
+/** Texts of versions on trial. */
+export type TrialTexts = typeof trialEn;
+
+/** Texts of versions on trial in Chinese. */
+export const trialZh: TrialTexts = {
+  title: '试运行',
+  check: '试运行',
+  canary: '由新版本回答的会话（%）',
+  canaryHint: '版本通过检查后先试运行，再上线。两项均为 0：立即上线。',
+  shadow: '同时在新版本中检索的比例（%）',
+  shadowHint: '结果不展示，仅用于对比。',
+  wrongShare: '请输入 0 到 100 的整数。',
+  answers: '回答',
+  refused: '未能回答',
+  other: '不完整',
+  up: '好评',
+  down: '差评',
+  candidate: '试运行',
+  live: '线上',
+  version: '版本',
+  lacksAnswers: '无法读取审计记录，因此没有回答的统计。',
+  isPartial: '仅统计最近的回答。',
+  compared: '已对比的检索',
+  same: '结果相同',
+  overlap: '相同段落的比例',
+  ndcg: '相对线上排序的 nDCG',
+  onlyLive: '仅线上版本有结果',
+  onlyCandidate: '仅试运行版本有结果',
+  failed: '失败或略过',
+};
