@@ -13,6 +13,8 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { writePdf } from '../../../services/indexer/testing/pdf/pdf-writer.ts';
+import { linesAt } from '../../../services/indexer/testing/pdf/read-made-pdf.ts';
 import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
 
@@ -24,7 +26,7 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 9 tests of the sections of the console (no Chromium)\n');
+  process.stderr.write('skipped: 10 tests of the sections of the console (no Chromium)\n');
 }
 
 const roles = {
@@ -56,7 +58,7 @@ beforeAll(async () => {
           roles: granted,
         })),
       },
-      indexer: { sources: { allowedFolders: [folder] } },
+      indexer: { sources: { allowedFolders: [folder] }, keepOriginals: ['manuals'] },
     },
   });
   browser = await launchChromium(chromium);
@@ -134,6 +136,23 @@ test.runIf(chromium)('files are uploaded with the meaning of their columns, and 
   await expect.poll(() => page.getByTestId('documents').getByRole('row').count(), poll).toBe(2);
   await page.getByRole('row', { name: 'Gift cards' }).click();
   await page.getByTestId('chunk').getByText('Valid for 3 years').waitFor();
+});
+
+test.runIf(chromium)('the page of a chunk of a PDF is shown with a frame around the chunk', async () => {
+  const page = await pages.open('#/documents/manuals/upload', { key: 'manager' });
+  const pdf = writePdf([{ texts: linesAt(72, 100, ['Press the red button for ten seconds.']) }]);
+  await chooseFiles(page, [file('manual.pdf', pdf)]);
+  await page.getByTestId('upload-start').click();
+  await endOf(page).waitFor();
+  await page.goto(`${mesh.edgeUrl}/#/documents/manuals/document/manual.pdf`);
+  await page.getByTestId('chunk-page').locator('summary').click();
+  await page.getByTestId('page-image').locator('image').waitFor();
+  const frame = await page.getByTestId('page-frame').first().boundingBox();
+  const image = await page.getByTestId('page-image').locator('svg').boundingBox();
+  // The words are 72 points from the left and 100 from the top of a page of 595 by 842.
+  expect(((frame?.x ?? 0) - (image?.x ?? 0)) / (image?.width ?? 1)).toBeCloseTo(72 / 595, 1);
+  expect(((frame?.y ?? 0) - (image?.y ?? 0)) / (image?.height ?? 1)).toBeCloseTo(95 / 842, 1);
+  expect(await accessibilityFaults(page)).toEqual([]);
 });
 
 test.runIf(chromium)(

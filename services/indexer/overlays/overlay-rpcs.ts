@@ -37,6 +37,8 @@ export interface OverlayRpcDeps {
 }
 
 const chunksPerPage = 100;
+/** Places of a chunk that are returned. */
+const regionsMax = 64;
 const overlaysPerPage = 50;
 
 /** Creates the rpcs of overlays. A caller reaches only documents of the live version that it may see. */
@@ -104,7 +106,7 @@ export function createOverlayRpcs(deps: OverlayRpcDeps): ServiceHandlers<typeof 
         titleOverlay: overlayOf(OverlayKind.TITLE, titleHash),
         documentOverlay: overlayOf(OverlayKind.DOCUMENT, ''),
         documentBoostOverlay: overlayOf(OverlayKind.DOCUMENT_BOOST, ''),
-        chunks: page.map(({ start, end, headingPath }, index) => {
+        chunks: page.map(({ start, end, headingPath, regions = [] }, index) => {
           const text = source.text.slice(start, end);
           const textHash = hashOfText(text);
           return {
@@ -114,6 +116,7 @@ export function createOverlayRpcs(deps: OverlayRpcDeps): ServiceHandlers<typeof 
             headingPath,
             overlay: overlayOf(OverlayKind.CHUNK, textHash),
             boostOverlay: overlayOf(OverlayKind.CHUNK_BOOST, textHash),
+            regions: regions.slice(0, regionsMax),
           };
         }),
         nextPageToken: first + size < source.chunks.length ? toPageToken([first + size]) : '',

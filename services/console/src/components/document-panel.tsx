@@ -107,7 +107,13 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
           <PassageAsRead passage={passage} intro={texts.document.asRead} />
         )}
         {loaded.state === 'ready' && loaded.value.hasPages && regions.length > 0 && (
-          <PageImage key={`page ${chunkId}`} api={api} corpus={corpus} documentId={documentId} regions={regions} />
+          <PageImage
+            key={`page ${chunkId}`}
+            indexer={api.indexer}
+            corpus={corpus}
+            documentId={documentId}
+            regions={regions}
+          />
         )}
         {loaded.state === 'ready' && <DocumentText key={chunkId} text={loaded.value.text} passage={passage} />}
       </section>

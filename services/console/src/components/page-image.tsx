@@ -6,7 +6,7 @@ import { useMessages } from '../i18n/index.ts';
 import { Icon } from './icon.tsx';
 
 interface PageImageProps {
-  api: Api;
+  indexer: Pick<Api['indexer'], 'renderPage'>;
   corpus: string;
   documentId: string;
   /** Places of the passage on the pages of the document; at least one. */
@@ -17,13 +17,13 @@ interface PageImageProps {
 const widthPixels = 1200;
 
 /** The pages of a passage as they were printed, with a frame around each of its places. Shows nothing if a page cannot be shown: its text is there. */
-export function PageImage({ api, corpus, documentId, regions }: PageImageProps) {
+export function PageImage({ indexer, corpus, documentId, regions }: PageImageProps) {
   const texts = useMessages();
   const pages = useMemo(() => [...new Set(regions.map(({ page }) => page))], [regions]);
   const [page, setPage] = useState(pages[0] ?? 1);
   const loaded = useLoaded(
-    (signal) => api.indexer.renderPage({ corpus, documentId, page, widthPixels }, { signal }),
-    [api, corpus, documentId, page],
+    (signal) => indexer.renderPage({ corpus, documentId, page, widthPixels }, { signal }),
+    [indexer, corpus, documentId, page],
   );
   const image = loaded.state === 'ready' ? loaded.value : undefined;
   const address = useDataUrl(image?.image);

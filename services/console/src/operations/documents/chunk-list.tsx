@@ -1,5 +1,5 @@
 import { useMutation } from '@connectrpc/connect-query';
-import { type ReactNode, useState } from 'react';
+import { Fragment, type ReactNode, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import type { ListChunksResponse, Overlay, OverlayTarget } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -9,19 +9,22 @@ import { Badge } from '../ui/badge.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
 import { Boost } from './boost.tsx';
+import { ChunkPage } from './chunk-page.tsx';
 import { Revisions } from './revisions.tsx';
 
 interface ChunkListProps {
   corpus: string;
   documentId: string;
   pages: readonly ListChunksResponse[];
+  /** Whether the pages of the document can be shown. */
+  hasPages: boolean;
   /** A change has started this job. */
   onJob: (jobId: string) => void;
   onMore: (() => void) | undefined;
 }
 
 /** The title and the chunks of a document, each as readers get it, and to be edited. */
-export function ChunkList({ corpus, documentId, pages, onJob, onMore }: ChunkListProps) {
+export function ChunkList({ corpus, documentId, pages, hasPages, onJob, onMore }: ChunkListProps) {
   const texts = useOperationTexts();
   const first = pages[0];
   const targetOf = (kind: OverlayKind, contentHash: string) => ({ corpus, documentId, kind, contentHash });
@@ -40,22 +43,26 @@ export function ChunkList({ corpus, documentId, pages, onJob, onMore }: ChunkLis
       {pages
         .flatMap(({ chunks }) => chunks)
         .map((chunk) => (
-          <Part
-            key={`${chunk.ordinal} ${chunk.textHash}`}
-            name={chunk.headingPath.join(' › ') || texts.document.chunk(chunk.ordinal + 1)}
-            text={chunk.text}
-            overlay={chunk.overlay}
-            target={targetOf(OverlayKind.CHUNK, chunk.textHash)}
-            canHide
-            boost={
-              <Boost
-                target={targetOf(OverlayKind.CHUNK_BOOST, chunk.textHash)}
-                overlay={chunk.boostOverlay}
-                onJob={onJob}
-              />
-            }
-            onJob={onJob}
-          />
+          <Fragment key={`${chunk.ordinal} ${chunk.textHash}`}>
+            <Part
+              name={chunk.headingPath.join(' › ') || texts.document.chunk(chunk.ordinal + 1)}
+              text={chunk.text}
+              overlay={chunk.overlay}
+              target={targetOf(OverlayKind.CHUNK, chunk.textHash)}
+              canHide
+              boost={
+                <Boost
+                  target={targetOf(OverlayKind.CHUNK_BOOST, chunk.textHash)}
+                  overlay={chunk.boostOverlay}
+                  onJob={onJob}
+                />
+              }
+              onJob={onJob}
+            />
+            {hasPages && chunk.regions.length > 0 && (
+              <ChunkPage corpus={corpus} documentId={documentId} regions={chunk.regions} />
+            )}
+          </Fragment>
         ))}
       {onMore !== undefined && (
         <Button className="button" onPress={onMore}>

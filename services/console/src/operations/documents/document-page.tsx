@@ -151,6 +151,7 @@ function Whole({ corpus, documentId, reply }: WholeProps) {
             corpus={corpus}
             documentId={documentId}
             pages={pages}
+            hasPages={reply.hasPages}
             onJob={setJobId}
             onMore={chunks.hasNextPage ? () => chunks.fetchNextPage() : undefined}
           />
