@@ -163,3 +163,20 @@ test('a deletion by a caller who may not see a queued document does not keep it 
   await mesh.finish(jobId);
   expect([...mesh.index.live('help').keys()].toSorted()).toEqual(['open.md', 'secret.md']);
 });
+
+test('another embedding model reaches documents that the operator who asks for it may not see', async () => {
+  const mesh = await start();
+  await mesh.ingest({ ...secret, ...open }, asStaff);
+  const before = mesh.index.live('help').get('secret.md');
+  mesh.embedding.model = 'another';
+  const { jobId } = await mesh.client.reindexCorpus({ corpus: 'help' }, await mesh.as(editor));
+  expect(await mesh.finish(jobId, editor)).toMatchObject({
+    state: JobState.SUCCEEDED,
+    progress: { changedCount: 2n, failedCount: 0n },
+  });
+  const after = mesh.index.live('help').get('secret.md');
+  expect(after?.contentHash).not.toEqual(before?.contentHash);
+  expect(after?.access).toEqual(before?.access);
+  await expect(textOf(mesh, 'secret.md', editor)).rejects.toMatchObject({ code: Code.NotFound });
+  expect(await textOf(mesh, 'secret.md')).toBe('Secret of the staff.');
+});

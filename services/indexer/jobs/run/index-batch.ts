@@ -59,7 +59,10 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   const { run, deps, index, build, options, contents } = context;
   const { job, progress } = run;
   const givenIds = given.documents.map(({ documentId }) => documentId);
-  const batch = await withOverlays(refuseHidden(given, await findHidden(index, job, givenIds)), context);
+  // A new model changes neither what a document says nor who may see it, and a version has vectors of one model: a document that stayed behind
+  // would hold up the version.
+  const hidden = job.source.kind === 'reindex' ? new Set<string>() : await findHidden(index, job, givenIds);
+  const batch = await withOverlays(refuseHidden(given, hidden), context);
   await deps.failures.add(job.jobId, batch.failures);
   await deps.notes.add(job.jobId, batch.notes);
   progress.failedCount += batch.failures.length;
