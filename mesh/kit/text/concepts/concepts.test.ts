@@ -23,6 +23,7 @@ test('a search gets the words of documents for the words of customers', () => {
   expect(formalWords('住在拉萨')).toContain('西藏');
   expect(formalWords('这个能退吗')).toContain('退货');
   expect(formalWords('退款')).not.toContain('退货');
+  expect(formalWords('邮费怎么算')).toEqual(['运费']);
   expect(formalWords('how do i get my money back')).toContain('refund');
 });
 

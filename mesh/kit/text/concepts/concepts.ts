@@ -49,8 +49,9 @@ export function formalWords(plain: string): string[] {
       .filter((member) => /\p{sc=Han}/u.test(member) === isChinese)
       .slice(0, FORMAL_COUNT);
     const stems = formal.map((member) => (isChinese ? member : stemsOf(member).join(' ')));
-    if (stems.includes(word)) continue;
-    for (const member of formal) found.add(member);
+    // The second word of documents gets the first one: 邮费 gets 运费.
+    if (stems[0] === word) continue;
+    for (const [at, member] of formal.entries()) if (stems[at] !== word) found.add(member);
   }
   for (const name of kindNames(plain)) found.add(name);
   return [...found];

@@ -13,7 +13,7 @@ export const EVERYDAY_CONCEPTS = `
 折扣 优惠 打折 减免 满减 特价 几折 便宜多少 优惠多少 | discount reduction offer % off money_off
 优惠券 券 代金券 | coupon voucher
 付款 支付 付钱 给钱 付费 打款 汇款 转账 刷卡 对公 | pay payment paid transfer
-退款 返还 退钱 退还 钱退 | refund reimburse money_back paid_back reimburse money_arrives
+退款 返还 退钱 退还 钱退 退给我 钱什么时候退 钱啥时候退 钱多久退 钱几天退 钱怎么退 | refund reimburse money_back paid_back reimburse money_arrives
 退货 退回 退掉 拒退 退 退回去 寄回 寄回去 | return returned send_back sent_back send_it_back bring_back give_back take_back
 换货 换一个 更换 调换 换新 换成 换回来 换来 换尺码 换 | exchange swap replace replacement
 取消 撤销 撤回 不要了 退订 撤单 | cancel cancelled cancellation undo
@@ -44,7 +44,7 @@ export const EVERYDAY_CONCEPTS = `
 注册 开户 登记 注册账号 | register sign_up registration create_an_account open_an_account sign-up
 登录 登陆 | sign_in log_in login sign-in
 被盗 盗用 盗号 | stolen hacked got_in someone_got_in
-丢失 丢了 遗失 弄丢 找不到 丢 没了 缺 少了 丢件 已丢 都丢了 扔了 扔掉 丢弃 不见了 缺失 | lost lose loss missing threw_away thrown_away gone
+丢失 遗失 丢了 弄丢 落在 忘在 找不到 丢 没了 缺 少了 丢件 已丢 都丢了 扔了 扔掉 丢弃 不见了 缺失 | lost lose loss missing left_something left_behind threw_away thrown_away gone
 钱包 | wallet
 余额 | balance
 分期 | instalment installment
@@ -52,7 +52,7 @@ export const EVERYDAY_CONCEPTS = `
 其他平台 别的平台 其他店 别家 别的店 拼多多 京东 淘宝 天猫 抖音 亚马逊 其它平台 其他网站 别的网站 外面 | other_shops other_platforms another_shop other_sellers amazon ebay temu other_websites another_website another_store other_stores competitor
 营业时间 开放时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
 闭馆 休息 停业 不营业 关闭 | closed close shut
-门票 票价 入场券 | ticket admission
+门票 票价 入场券 车票 | ticket admission
 参观 游览 看展 探视 探望 | visit visiting visitor
 预约 预订 预定 订 约 | book booking reserve reservation appointment
 儿童 小孩 孩子 小朋友 宝宝 婴儿 娃 小孩子 | child children kid baby toddler
@@ -187,7 +187,7 @@ export const EVERYDAY_CONCEPTS = `
 饮料 饮品 喝 | drink drinks beverage
 餐厅 饭店 餐馆 食堂 | restaurant canteen cafe
 房间 住 住宿 入住 客房 酒店 宾馆 | room stay hotel accommodation lodging
-单人 一个人 单房差 一人 | single alone one_person
+单人 一个人 单房差 一人 独自 | single alone one_person
 床 双人床 加床 | bed
 退房 离店 | check_out checkout
 航班 飞机 机票 | flight plane airline
@@ -431,7 +431,10 @@ export const EVERYDAY_CONCEPTS = `
 冷静期 犹豫期 等待期 | cooling-off cooling_off waiting_period waiting_time
 评定 重新计算 核算 | recalculated reviewed evaluated assessed
 达到 升到 成为 升级到 | become reach reaching
-消费 花费 花 | spend spent spending
+消费 花费 花 怎么用 有什么用 能干什么 | spend spent spending redeem
+获得 得到 怎么得 怎么来 怎么攒 怎么赚 攒 赚 | earn earning collect collecting
+招聘 招人 招工 应聘 求职 | hiring vacancies vacancy recruiting job_openings careers
+卫生间 厕所 洗手间 | toilet toilets restroom
 未取 不取 没取 不去拿 不来取 没去取 | not_collected uncollected not_picked_up don_t_collect
 入内 进入 进店 进场 入场 进馆 入馆 进门 | enter entry admitted come_in get_in
 最后一场 末场 末班 | last_screening last_show last_bus last_train

@@ -52,7 +52,7 @@ describe('the answer quotes', () => {
   });
 
   test('all the steps if the question asks how', () => {
-    expect(answerTo('How do I start a return?').text).toBe(
+    expect(answerTo('How do I start a return?').text).toContain(
       'Here is how:\n1. Open Orders and choose Return. [5]\n2. Select a reason. [5]\n3. Hand the parcel over. [5]',
     );
   });

@@ -1,4 +1,5 @@
 import { normalizeText } from '#kit/text/normalize.ts';
+import { negates } from '../passage/negating.ts';
 import { kindAsked, showsPrice } from '../question/kinds.ts';
 import { type Question, toPlain } from '../question/question.ts';
 import { admissible } from '../rank/admissible.ts';
@@ -6,6 +7,7 @@ import { documentOf, type Evidence } from '../rank/evidence.ts';
 import { coverage } from '../rank/features.ts';
 import { answerProbability, type Ranked, rankCandidates, trainedWeights, type Weights } from '../rank/model.ts';
 import { withoutOutdated } from '../rank/outdated.ts';
+import { generalInstead } from './general.ts';
 import { outlineOf, pageFor, sectionsFor } from './outline.ts';
 import { type Quotation, quoteWithContext } from './quotation.ts';
 
@@ -38,6 +40,8 @@ export function chooseQuotations(evidence: Evidence, weights: Weights = trainedW
     ? []
     : sections.filter(asksTheSame(question));
   if (same.length > 0) return same;
+  const general = generalInstead(evidence, best.candidate);
+  if (general.length > 0) return general;
   const quote = ({ candidate }: Ranked): Quotation => {
     const date = dates.get(documentOf(candidate.source.passage));
     return { ...quoteWithContext(question, candidate), ...(date !== undefined && { date }) };
@@ -58,9 +62,10 @@ export function chooseQuotations(evidence: Evidence, weights: Weights = trainedW
 
 /** Returns whether a heading asks for the same: "When the money arrives" and "How long does a refund take?". Fees are many. */
 const asksTheSame =
-  ({ wants }: Question) =>
+  ({ wants, plain }: Question) =>
   ({ heading }: Quotation): boolean =>
-    wants !== undefined && wants !== 'money' && kindAsked(toPlain(heading)) === wants;
+    (wants === undefined && negates(plain) && negates(heading)) ||
+    (wants !== undefined && wants !== 'money' && kindAsked(toPlain(heading)) === wants);
 
 const headingOf = ({ candidate: { unit, source } }: Ranked): string =>
   unit.heading || (source.passage.headingPath.at(-1) ?? source.passage.title);

@@ -36,7 +36,7 @@ export function sectionsFor(evidence: Evidence): Quotation[] {
   const { question, sources } = evidence;
   const asksDenied = negates(question.plain);
   const canHead = question.wants === undefined ? asksDenied : ofPages.has(question.wants);
-  if (!isBrief(evidence) || !canHead) return [];
+  if (!hasFewWords(evidence) || !canHead) return [];
   const topic = topicOf(evidence);
   return sources
     .filter(({ isForeign }) => !isForeign)
@@ -59,7 +59,7 @@ export function sectionsFor(evidence: Evidence): Quotation[] {
  */
 export function pageFor(evidence: Evidence): Quotation[] {
   const { wants, plain } = evidence.question;
-  if (!isBrief(evidence)) return [];
+  if (!hasFewWords(evidence)) return [];
   if (wants === undefined) return asksForOne.test(plain) ? [] : outlineOf(evidence);
   if (!ofPages.has(wants)) return [];
   return sectionsOfPage(evidence)
@@ -71,15 +71,17 @@ export function pageFor(evidence: Evidence): Quotation[] {
 const isOfSameDocument = ({ candidates: [a] }: Quotation, { candidates: [b] }: Quotation): boolean =>
   a !== undefined && b !== undefined && documentOf(a.source.passage) === documentOf(b.source.passage);
 
-const topicOf = ({ question }: Evidence) => question.terms.filter(({ isFocus, weight }) => isFocus && weight >= 0.5);
+/** Returns the words that name what a question is about. */
+export const topicOf = ({ question }: Evidence) =>
+  question.terms.filter(({ isFocus, weight }) => isFocus && weight >= 0.5);
 
-function isBrief(evidence: Evidence): boolean {
+function hasFewWords(evidence: Evidence): boolean {
   const topic = topicOf(evidence);
   const isNamed = topic.some(({ isExact, isName }) => isExact || isName);
   return topic.length > 0 && topic.length <= maxTopicTerms && !isNamed;
 }
 
-function showsWanted({ question: { wants } }: Evidence, { candidates }: Quotation): boolean {
+export function showsWanted({ question: { wants } }: Evidence, { candidates }: Quotation): boolean {
   if (wants === undefined) return true;
   return candidates.some(({ unit, text }) =>
     wants === 'steps' ? unit.number !== undefined : showsKind(wants, text.plain),
@@ -102,7 +104,7 @@ function sectionsOfPage(evidence: Evidence): Quotation[] {
 }
 
 /** Returns what is below each heading: the beginning of its first list or table with the line above it, or its first statement. */
-function firstStatements({ passage, candidates }: Source): Quotation[] {
+export function firstStatements({ passage, candidates }: Source): Quotation[] {
   const sections = Map.groupBy(
     candidates,
     ({ unit }: Candidate) => unit.heading || (passage.headingPath.at(-1) ?? passage.title),

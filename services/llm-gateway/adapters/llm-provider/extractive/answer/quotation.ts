@@ -2,7 +2,8 @@ import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { negates } from '../passage/negating.ts';
 import { rowText, type Unit } from '../passage/units.ts';
-import type { Question } from '../question/question.ts';
+import { showsKind } from '../question/kinds.ts';
+import { isBrief, type Question } from '../question/question.ts';
 import { type Candidate, maxParagraphLength } from '../rank/evidence.ts';
 
 /** What is quoted of a passage: units in its order, below what gives them their meaning. */
@@ -82,15 +83,20 @@ function isAnswer({ unit, source }: Candidate): boolean {
   return /[？?]$/.test(unit.heading) || (unit.heading === '' && /[？?]$/.test(source.passage.title));
 }
 
-/** Returns the whole list if the question asks for it: for steps, or for what the line above the list announces. */
-function listOf(question: Question, { unit, index, source }: Candidate): Candidate[] | undefined {
+/**
+ * Returns the whole list if the question asks for it: for steps, for what the line above the list announces, or shortly for what all of its
+ * items have: 票价 for the prices of all tickets.
+ */
+function listOf(question: Question, chosen: Candidate): Candidate[] | undefined {
+  const { unit, index, source } = chosen;
   const { candidates } = source;
   const isLead = candidates[index + 1]?.unit.leadIndex === index && candidates[index + 1]?.unit.kind !== 'sentence';
   const isItem = unit.kind === 'step' || unit.kind === 'row';
+  const isSame = isItem && isBrief(question) && isLikeItsSiblings(question, chosen);
   const wanted =
     isLead || (isItem && (question.form !== 'fact' || (unit.kind === 'step' && question.wants === 'steps')));
-  if (!wanted) return undefined;
-  if (isItem && unit.kind === 'row' && question.form === 'list') return undefined;
+  if (!wanted && !isSame) return undefined;
+  if (isItem && unit.kind === 'row' && question.form === 'list' && !isSame) return undefined;
   const block = isLead ? candidates[index + 1]?.unit.block : unit.block;
   const items = candidates.filter(
     (other) =>
@@ -101,6 +107,18 @@ function listOf(question: Question, { unit, index, source }: Candidate): Candida
   const list = lead === undefined ? items : [lead, ...items];
   const length = list.reduce((sum, other) => sum + other.unit.text.length, 0);
   return items.length <= maxItems && length <= maxLength ? list : undefined;
+}
+
+/** Returns whether a question has no word for one item of a list or table: each has as much of it. */
+function isLikeItsSiblings({ terms, wants }: Question, { unit, source, own }: Candidate): boolean {
+  const siblings = source.candidates.filter(
+    (other) => other.unit.block === unit.block && other.unit.kind === unit.kind,
+  );
+  if (siblings.length < 2) return false;
+  const isAlike = (other: Candidate) =>
+    terms.every((_, at) => Math.abs((other.own[at] as number) - (own[at] as number)) < 0.3);
+  const shows = (other: Candidate) => wants === undefined || wants === 'steps' || showsKind(wants, other.text.plain);
+  return siblings.filter((other) => isAlike(other) && shows(other)).length > siblings.length / 2;
 }
 
 /** Returns the text of a row with the one column that the question names, if it names one; otherwise the whole text of a unit. */

@@ -4,7 +4,10 @@ export type AnswerKind = 'time' | 'money' | 'number' | 'person' | 'place' | 'pho
 const asked: readonly (readonly [AnswerKind, RegExp])[] = [
   // These words ask for a time, whatever else the question names: 几点能打通电话, how soon is the deposit paid back.
   ['time', /多久|多长时间|几天|多少天|什么时候|啥时候|何时|几点|\bhow (?:long|soon|often)\b|\bwhat time\b|^when\b/u],
-  ['phone', /电话|热线|号码是|\b(?:phone|telephone|hotline)\b.*\bnumber\b|\bnumber\b.*\bcall\b|\bphone number\b/],
+  [
+    'phone',
+    /电话|热线|号码是|\bby phone\b|\b(?:call|ring) you\b|\b(?:phone|telephone|hotline)\b.*\bnumber\b|\bnumber\b.*\bcall\b|\bphone number\b/,
+  ],
   [
     'money',
     /多少钱|几块|几元|多少元|价格|价钱|售价|单价|什么价|啥价|费用|收费|运费|邮费|手续费|佣金|押金|保证金|年费|票价|贵不贵|(?:赔|扣|抵|补|退|收|交|付|减)(?:偿|付|我)?(?:多少|几[块元钱])|卖多少|(?:买|卖|花|抵)(?:要|得|需)?(?:多少|几)(?![件个张次台份盏])/u,

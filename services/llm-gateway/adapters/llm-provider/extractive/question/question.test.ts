@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { threadCpuMs } from '#kit/testing/time.ts';
-import { type Question, readQuestions } from './question.ts';
+import { isBrief, type Question, readQuestions } from './question.ts';
 
 const readQuestion = (text: string) => readQuestions(text)[0] as Question;
 
@@ -21,6 +21,7 @@ test.each([
   ['被套不想要了，能退吗', '被套', '套'],
   ['宽带能装在船上吗', '宽带', '宽'],
   ['门票退不退', '退', '不退'],
+  ['怎么开发票', '发票', '开发'],
   ['Is it safe for a 2-year-old?', '2', '2year'],
 ])('%j has the word %s', (text, word, other) => {
   const terms = readQuestion(text).terms.map((term) => term.text);
@@ -35,6 +36,16 @@ test.each([
   ['Does price protection apply twice?', undefined],
 ])('%j wants %s', (text, wants) => {
   expect(readQuestion(text).wants).toBe(wants);
+});
+
+test.each([
+  ['运费多少钱', true],
+  ['How do I return something?', true],
+  ['分 12 期的手续费一共多少', false],
+  ['PPR-9087 保修多久', false],
+  ['How do I return a lamp that a friend in Norway gave me last week?', false],
+])('%j is a short question: %s', (text, expected) => {
+  expect(isBrief(readQuestion(text))).toBe(expected);
 });
 
 test('codes and years are exact, and their parts do not count beside them', () => {

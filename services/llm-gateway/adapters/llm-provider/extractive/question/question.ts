@@ -93,7 +93,7 @@ const backgroundFactor = 0.5;
 const conceptWeight = 0.4;
 
 const wantsOutline =
-  /介绍一?下|概述|总结|概括|说明一下|都有什么规定|(?:政策|规定|规则|条款|须知)(?:是什么|有哪些|是怎样的)?[？?。]?$|分别(?:干|做|是)什么|(?<![a-z])(?:summar|overview|outline|instructions|tell me (?:all|everything) about|polic(?:y|ies)[?.]?$)/;
+  /介绍一?下|概述|总结|概括|说明一下|都有什么规定|(?:政策|规定|规则|条款|须知)(?:是什么|有哪些|是怎样的)?[？?。]?$|分别(?:干|做|是)什么|(?<![a-z])(?:summar|how do(?:es)? [a-z ]{2,40} work[?.]?$|overview|outline|instructions|tell me (?:all|everything) about|polic(?:y|ies)[?.]?$)/;
 const wantsList =
   /哪些|有什么|都有|几种|哪几|列出|清单|资料|(?<![a-z])(?:list|which|what (?:are|do|does|colou?rs|values|options|exactly|else)|what's (?:in|included)|what is (?:in|included)|options)(?![a-z])/;
 
@@ -129,6 +129,23 @@ export function readQuestion({ focus, background, name }: MessagePart, language?
     shape: shapeOf(plain),
     form: wantsOutline.test(plain) ? 'outline' : isSteps || wantsList.test(plain) ? 'list' : 'fact',
   };
+}
+
+/** Longest short question, in words and in Chinese characters, and the number of words that name what it is about. */
+const maxBrief = { words: 9, characters: 12, topic: 2 };
+
+/** Returns whether a question names a topic and no more: 运费多少钱, "How do I return something?" */
+export function isBrief({ plain, terms }: Question): boolean {
+  const topic = terms.filter(({ isFocus, weight }) => isFocus && weight >= 0.5);
+  const length = plain.match(/\p{sc=Han}/gu)?.length ?? 0;
+  const words = plain.match(/[a-z\d'-]+/g)?.length ?? 0;
+  return (
+    topic.length > 0 &&
+    topic.length <= maxBrief.topic &&
+    length <= maxBrief.characters &&
+    words <= maxBrief.words &&
+    !terms.some(({ text, isExact, isName, isFocus }) => !isFocus || isExact || isName || /\d/.test(text))
+  );
 }
 
 /** The form in which questions and documents are compared. */
@@ -268,12 +285,12 @@ interface RunWord {
 
 /** Returns the words of a text. An everyday word that the dictionary cuts into characters is one word: 被套, 宽带, 包邮. */
 function segmentsOf(plain: string): string[] {
-  const segments = Array.from(segmenter.segment(plain), ({ segment, index }) => ({ segment, index }));
   const words = conceptsOf(plain)
     .map(({ word }) => word)
     .concat(thingsIn(plain))
     .filter((word) => word.length > 1 && /^\p{sc=Han}+$/u.test(word) && !CHINESE_FRAME.has(word))
     .sort((a, b) => b.length - a.length);
+  const segments = cutBefore(words, Array.from(segmenter.segment(plain)));
   const joined: string[] = [];
   for (let at = 0; at < segments.length; ) {
     const { index } = segments[at] as (typeof segments)[number];
@@ -285,6 +302,16 @@ function segmentsOf(plain: string): string[] {
     at += word?.length ?? 1;
   }
   return joined;
+}
+
+/** Cuts a word of two characters if its second one and the next character are an everyday word: 开发|票 is 开|发|票. */
+function cutBefore(words: readonly string[], segments: readonly { segment: string; index: number }[]) {
+  return segments.flatMap(({ segment, index }, at) => {
+    const next = segments[at + 1]?.segment ?? '';
+    if (segment.length !== 2 || next.length !== 1 || !words.includes(`${segment[1]}${next}`))
+      return [{ segment, index }];
+    return Array.from(segment, (character, place) => ({ segment: character, index: index + place }));
+  });
 }
 
 /**
@@ -328,6 +355,7 @@ function latinOf(plain: string): string {
   return plain
     .replace(/\p{sc=Han}+/gu, ' ')
     .replace(howMuch, ' ')
+    .replace(/ work(?=[?.]?$)/, ' ')
     .replace(/(?<=[a-z])[-/](?=[a-z]+(?![a-z\d]))/g, ' ')
     .replace(
       /(?<=\d)-(?=(?:year|month|week|day|night|hour|minute|inch|star|door|seat|person|piece|pack)s?(?![a-z]))/g,

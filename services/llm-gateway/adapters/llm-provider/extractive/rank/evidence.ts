@@ -2,7 +2,8 @@ import { Language, type Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type PassageText, type ReadPassageText, readPassageText } from '../passage/passage-texts.ts';
 import { matchTerm, type SearchText } from '../passage/search-text.ts';
 import type { Unit } from '../passage/units.ts';
-import type { Question } from '../question/question.ts';
+import { isBrief, type Question } from '../question/question.ts';
+import { rolesOf } from '../question/roles.ts';
 import { fitTerms } from './fit-terms.ts';
 
 /** A unit of a passage with its matches of a question's terms, each 0 to 1, in the order of the terms. */
@@ -40,6 +41,8 @@ export interface Evidence {
   weights: readonly number[];
   /** Best match of each term anywhere in the evidence. */
   known: readonly number[];
+  /** The question is short, and asks for nothing but what a heading and its title name: 运费多少钱. */
+  isOfSection: boolean;
 }
 
 /** A paragraph up to this length is quoted as a whole: its sentences explain each other. In columns; a Chinese character takes two. */
@@ -149,7 +152,29 @@ export function readEvidence(asked: Question, read: ReturnType<typeof readPassag
       ),
     ),
   );
-  return { question, sources, weights: weigh(question, candidates, known), known };
+  return {
+    question,
+    sources,
+    weights: weigh(question, candidates, known),
+    known,
+    isOfSection: isBrief(question) && sources.some((source) => isHeaded(question, source)),
+  };
+}
+
+/** How well a heading or a title matches what it names. */
+const minHeading = 0.7;
+
+function isHeaded(question: Question, { text, isForeign }: Source): boolean {
+  const roles = rolesOf(question);
+  // Words for the kind of answer are below a heading, not in it. A noun of one character is content, but a verb is not.
+  const topic = question.terms.filter(
+    ({ text: word, weight }, at) => weight >= 0.5 || (word.length === 1 && roles[at]?.kind === 'noun'),
+  );
+  const rest = topic.filter((term) => matchTerm(term, text.title) < minHeading);
+  if (isForeign) return false;
+  return [text.path, ...new Set(text.headings)].some((heading) =>
+    rest.every((term) => heading !== undefined && matchTerm(term, heading) >= minHeading),
+  );
 }
 
 /** Returns the best match of each term in the passages of each document: one about remote regions lists them in another passage. */

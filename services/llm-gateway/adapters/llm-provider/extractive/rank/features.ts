@@ -3,8 +3,10 @@ import { negates } from '../passage/negating.ts';
 import { matchTerm } from '../passage/search-text.ts';
 import { showsKind } from '../question/kinds.ts';
 import type { Question } from '../question/question.ts';
+import { briefFeaturesOf, briefNames, type ExtraWords, extraWordsOf } from './brief.ts';
 import type { Candidate, Evidence } from './evidence.ts';
 import { isPriceOf, pricedThings } from './prices.ts';
+import { saidShare } from './said.ts';
 
 // What the models read of a quotation and its question. Each feature is 0 to 1 (shares, signs).
 
@@ -20,7 +22,7 @@ const asksYesNo =
   /[吗么]|(.)[不没]\1|不$|能否|是否|可否|^(?:is|are|was|can|could|do|does|did|will|would|may|must|should|am|has|have)(?![a-z])/;
 
 /** Names of the features, in the order of {@link featuresOf}. */
-export const featureNames = [
+export const ownNames = [
   'own',
   'exact',
   'near',
@@ -71,7 +73,7 @@ export const featureNames = [
   'otherLabel',
 ] as const;
 
-export type FeatureName = (typeof featureNames)[number];
+export const featureNames = [...ownNames, ...briefNames] as const;
 
 /** What the candidates of a question are compared with. */
 export interface Best {
@@ -79,16 +81,23 @@ export interface Best {
   rerank: number;
   /** Highest share of its label that the question says, among the rows of each table and the items of each list. */
   labels: ReadonlyMap<string, number>;
+  /** What the headings and titles say more than a short question. */
+  extraWords: ExtraWords;
 }
 
 /** Returns what the candidates of a question are compared with. */
-export function bestOf({ question, sources }: Evidence): Best {
+export function bestOf(evidence: Evidence): Best {
+  const { question, sources } = evidence;
   const labels = new Map<string, number>();
   for (const candidate of sources.flatMap(({ candidates }) => candidates)) {
     const place = placeOf(candidate);
     labels.set(place, Math.max(labels.get(place) ?? 0, labelShare(question, candidate)));
   }
-  return { rerank: Math.max(0, ...sources.map(({ passage }) => passage.scores?.rerank ?? 0)), labels };
+  return {
+    rerank: Math.max(0, ...sources.map(({ passage }) => passage.scores?.rerank ?? 0)),
+    labels,
+    extraWords: extraWordsOf(evidence),
+  };
 }
 
 const placeOf = ({ source, unit }: Candidate): string => `${source.rank}.${unit.block}`;
@@ -122,7 +131,7 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: Best)
   const leadUnit = unit.leadIndex === undefined ? undefined : source.text.texts[unit.leadIndex];
   const hasShape = showsShape(question, candidate);
   const rerank = source.passage.scores?.rerank ?? 0;
-  const values: Record<FeatureName, number> = {
+  const values: Record<(typeof ownNames)[number], number> = {
     own: share(own),
     exact: share(own.map((match) => (match === 1 ? 1 : 0))),
     near: share(near),
@@ -184,7 +193,7 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: Best)
     deniedList: Number(isDenied && question.form === 'list' && !asksDenied),
     bothDenied: Number(isDenied && asksDenied),
   };
-  return featureNames.map((name) => values[name]);
+  return [...ownNames.map((name) => values[name]), ...briefFeaturesOf(question, candidate, best.extraWords)];
 }
 
 /** Returns the share of the terms' weight that a match covers, among the terms of the clause that asks or among the others. */
@@ -210,21 +219,6 @@ function indexOfMost(values: readonly number[], counts: (at: number) => boolean)
 function intersects(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
   for (const one of a) if (b.has(one)) return true;
   return false;
-}
-
-/** Returns the share of a short text (a heading, a row's first cell) that the question says. */
-function saidShare({ plain, concepts }: Question, text: string): number {
-  const named = conceptsOf(text);
-  const words = text.match(/\p{sc=Han}{2}|[a-z\d-]{3,}/gu) ?? [];
-  if (words.length === 0) return 0;
-  const said = words.filter((word) => {
-    const stem = word.length > 5 && !/\p{sc=Han}/u.test(word) ? word.slice(0, -2) : word;
-    if (plain.includes(stem)) return true;
-    return named.some(
-      ({ concept, word: name }) => concepts.has(concept) && (name.includes(word) || word.startsWith(name.slice(0, 4))),
-    );
-  });
-  return said.length / words.length;
 }
 
 function hasOtherCode({ plain }: Question, { text, source }: Candidate): boolean {

@@ -46,6 +46,13 @@ test('an everyday word is no misspelt word', () => {
   expect(terms).not.toContain('可以在');
 });
 
+test('a word and an everyday word of one character are no misspelt word', () => {
+  const parcels = [readPassageText('邮局', '', '包裹都由邮局送达。')];
+  const terms = fitTerms(readQuestions('包裹坏了怎么办')[0] as Question, parcels).terms.map((term) => term.text);
+  expect(terms).toContain('包裹');
+  expect(terms).not.toContain('包裹都');
+});
+
 test('another code stays another code', () => {
   expect(fitted('TNT-4401 price')).not.toContain('tnt4410');
 });

@@ -72,7 +72,8 @@ function joinMisspelt(terms: readonly Term[], evidence: string): Term[] {
     const isBeside = before !== undefined && term.run !== undefined && before.run === term.run;
     const [a, b] = [before?.text ?? '', term.text];
     const isLone =
-      [a, b].some((text) => text.length === 1 && !evidence.includes(text)) && a.length + b.length === minHan;
+      [a, b].some((text) => text.length === 1 && !evidence.includes(text) && !isConcept(text)) &&
+      a.length + b.length === minHan;
     const found = isBeside && isLone ? nearRun(a + b, evidence) : undefined;
     if (found !== undefined && before !== undefined)
       joined[joined.length - 1] = { ...term, ...hanTerm(found), weight: term.isFocus ? 1 : 0.5 };
@@ -126,7 +127,9 @@ function divideRun(words: readonly Term[], evidence: string): Term[] {
 }
 
 /** Returns whether a text is one everyday word, which is no misspelt one: 手冲壶, "blanket". */
-const isEveryday = (text: string): boolean => text.length > 1 && conceptsOf(text).some(({ word }) => word === text);
+const isEveryday = (text: string): boolean => text.length > 1 && isConcept(text);
+
+const isConcept = (text: string): boolean => conceptsOf(text).some(({ word }) => word === text);
 
 /** Returns whether an English word may be another one, misspelt: two short words that differ in a letter are two words, string and spring. */
 const isMisspelling = (word: string, other: string): boolean =>

@@ -1,11 +1,12 @@
 import { aspectNames, aspectsOf } from './aspects.ts';
+import { briefNames } from './brief.ts';
 import type { Candidate, Evidence } from './evidence.ts';
-import { bestOf, coverage, featureNames, featuresOf } from './features.ts';
-import weights from './weights.json' with { type: 'json' };
+import { bestOf, coverage, featureNames, featuresOf, ownNames } from './features.ts';
+import trained from './weights.json' with { type: 'json' };
 
 /** What the decision reads beside the features of the best candidate. */
 export const decisionNames = [
-  ...featureNames,
+  ...ownNames,
   'unknown',
   'unknownName',
   'unknownLast',
@@ -19,18 +20,30 @@ export const decisionNames = [
   'score',
   'chinese',
   ...aspectNames,
+  ...briefNames,
 ] as const;
 
-/** Weights of the two models, by the names of their features. Trained: see the README. */
-export interface Weights {
+/** Weights of the two models for one kind of question, by the names of their features. */
+export interface ModelWeights {
   /** Linear: which candidate answers best. */
   rank: Record<string, number>;
   /** Logistic: whether the best candidate answers at all. */
   decision: Record<string, number>;
   bias: number;
+}
+
+/** Trained: see the README. */
+export interface Weights {
+  /** For all other questions. */
+  full: ModelWeights;
+  /** For short questions about what a heading names. */
+  brief: ModelWeights;
   /** Least probability of an answer that is given. */
   threshold: number;
 }
+
+/** Returns the weights for a question. */
+const weightsFor = ({ isOfSection }: Evidence, { full, brief }: Weights): ModelWeights => (isOfSection ? brief : full);
 
 /** A candidate with its features and score. */
 export interface Ranked {
@@ -39,10 +52,11 @@ export interface Ranked {
   score: number;
 }
 
-export const trainedWeights: Weights = weights;
+export const trainedWeights: Weights = trained;
 
 /** Returns the candidates with their scores, best first. */
-export function rankCandidates(evidence: Evidence, { rank }: Weights = trainedWeights): Ranked[] {
+export function rankCandidates(evidence: Evidence, weights: Weights = trainedWeights): Ranked[] {
+  const { rank } = weightsFor(evidence, weights);
   const best = bestOf(evidence);
   const factors = featureNames.map((name) => rank[name] ?? 0);
   return evidence.sources
@@ -78,7 +92,7 @@ export function decisionFeatures(evidence: Evidence, ranked: readonly Ranked[]):
     ({ candidate }) => candidate.source.passage.documentId !== best.candidate.source.passage.documentId,
   );
   return [
-    ...best.features,
+    ...best.features.slice(0, ownNames.length),
     coverage(
       evidence,
       known.map((match) => (match < 0.3 ? 1 : 0)),
@@ -97,6 +111,7 @@ export function decisionFeatures(evidence: Evidence, ranked: readonly Ranked[]):
     Math.tanh(best.score / 5),
     Number(question.language === 'zh'),
     ...aspectsOf(evidence, best.candidate),
+    ...best.features.slice(ownNames.length),
   ];
 }
 
@@ -104,8 +119,9 @@ export function decisionFeatures(evidence: Evidence, ranked: readonly Ranked[]):
 export function answerProbability(
   evidence: Evidence,
   ranked: readonly Ranked[],
-  { decision, bias }: Weights = trainedWeights,
+  weights: Weights = trainedWeights,
 ): number {
+  const { decision, bias } = weightsFor(evidence, weights);
   if (ranked.length === 0 || evidence.question.terms.every(({ isFocus }) => !isFocus)) return 0;
   const sum = decisionFeatures(evidence, ranked).reduce(
     (total, value, at) => total + value * (decision[decisionNames[at] as string] ?? 0),

@@ -28,3 +28,9 @@ test('the decision is calibrated: its mean probability is the share of right ans
   expect(slope).toBeGreaterThan(5);
   expect(mean).toBeCloseTo(0.6, 1);
 });
+
+test('without cases the weights stay at those that they begin with', () => {
+  const [first = 0, second = 0] = fitRanking([], 2, 0.01, [3, -1]);
+  expect(first).toBeCloseTo(3);
+  expect(second).toBeCloseTo(-1);
+});

@@ -11,15 +11,23 @@ export interface RankingCase {
   weight: number;
 }
 
-/** Fits the weights of a softmax over the candidates of each question (ListNet, Cao et al. 2007), with an L2 penalty. */
-export function fitRanking(cases: readonly RankingCase[], size: number, penalty: number): number[] {
+/**
+ * Fits the weights of a softmax over the candidates of each question (ListNet, Cao et al. 2007), with an L2 penalty on their difference from
+ * `prior`, which is 0 by default.
+ */
+export function fitRanking(
+  cases: readonly RankingCase[],
+  size: number,
+  penalty: number,
+  prior: readonly number[] = new Array<number>(size).fill(0),
+): number[] {
   const packed = cases.map(({ features, target, weight }) => ({
     features: pack(features, size),
     target,
     weight,
     scores: new Float64Array(features.length),
   }));
-  return descend(size, (weights, gradient) => {
+  return descend(prior, (weights, gradient) => {
     for (const { features, target, weight, scores } of packed) {
       toShares(features, weights, scores);
       for (let at = 0; at < scores.length; at++) {
@@ -30,7 +38,8 @@ export function fitRanking(cases: readonly RankingCase[], size: number, penalty:
     }
     const count = cases.length || 1;
     for (let index = 0; index < size; index++) {
-      gradient[index] = (gradient[index] as number) / count + penalty * (weights[index] as number);
+      gradient[index] =
+        (gradient[index] as number) / count + penalty * ((weights[index] as number) - (prior[index] as number));
     }
   });
 }
@@ -58,14 +67,19 @@ export interface DecisionCase {
   weight: number;
 }
 
-/** Fits a logistic regression with an L2 penalty; the last weight is the bias, which has none. */
-export function fitDecision(cases: readonly DecisionCase[], size: number, penalty: number): number[] {
+/** Fits a logistic regression with an L2 penalty as {@link fitRanking}; the last weight is the bias, which has none. */
+export function fitDecision(
+  cases: readonly DecisionCase[],
+  size: number,
+  penalty: number,
+  prior: readonly number[] = new Array<number>(size + 1).fill(0),
+): number[] {
   const total = cases.reduce((sum, { weight }) => sum + weight, 0) || 1;
   const features = pack(
     cases.map((one) => one.features),
     size,
   );
-  return descend(size + 1, (weights, gradient) => {
+  return descend(prior, (weights, gradient) => {
     for (const [at, { isRight, weight }] of cases.entries()) {
       const score = dot(features, at * size, weights, size) + (weights[size] as number);
       const difference = (weight * (1 / (1 + Math.exp(-score)) - Number(isRight))) / total;
@@ -73,12 +87,16 @@ export function fitDecision(cases: readonly DecisionCase[], size: number, penalt
       gradient[size] = (gradient[size] as number) + difference;
     }
     for (let index = 0; index < size; index++)
-      gradient[index] = (gradient[index] as number) + penalty * (weights[index] as number);
+      gradient[index] = (gradient[index] as number) + penalty * ((weights[index] as number) - (prior[index] as number));
   });
 }
 
-function descend(size: number, addGradient: (weights: Float64Array, gradient: Float64Array) => void): number[] {
-  const weights = new Float64Array(size);
+function descend(
+  start: readonly number[],
+  addGradient: (weights: Float64Array, gradient: Float64Array) => void,
+): number[] {
+  const size = start.length;
+  const weights = Float64Array.from(start);
   const mean = new Float64Array(size);
   const square = new Float64Array(size);
   for (let step = 1; step <= stepCount; step++) {

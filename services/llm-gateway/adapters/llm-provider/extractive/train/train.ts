@@ -4,16 +4,19 @@ import { seededRandom } from '#kit/statistics/bootstrap.ts';
 import { answerByQuoting } from '../answer/answer.ts';
 import { quoteWithContext, textOf } from '../answer/quotation.ts';
 import { createPassageTexts } from '../passage/passage-texts.ts';
-import { readQuestions } from '../question/question.ts';
+import { isBrief, readQuestions } from '../question/question.ts';
 import { admissible } from '../rank/admissible.ts';
+import { briefNames } from '../rank/brief.ts';
 import { type Evidence, readEvidence, readPassages } from '../rank/evidence.ts';
 import { featureNames } from '../rank/features.ts';
 import {
   answerProbability,
   decisionFeatures,
   decisionNames,
+  type ModelWeights,
   type Ranked,
   rankCandidates,
+  trainedWeights,
   type Weights,
 } from '../rank/model.ts';
 import { type Example, hasForbidden, readExamples, shareOfFacts, withoutAnswer } from './examples.ts';
@@ -24,6 +27,8 @@ const foldCount = 5;
 const cutCount = 3;
 const rankPenalty = 0.002;
 const decisionPenalty = 0.001;
+/** The same for short questions, of which there are fewer. */
+const briefPenalty = { rank: 0.02, decision: 0.01 };
 /** Largest share of wrong answers among the questions that have one, and among those that have none. */
 const maxWrong = 0.07;
 const maxAnswered = 0.12;
@@ -42,7 +47,10 @@ const checked = new Set([
 const apart = new Map([
   ['shop/variants', 'other wordings of reported questions'],
   ['shop/basics', 'short questions about whole pages'],
+  ['shop/short', 'short questions that were written after the models'],
 ]);
+/** The set of short questions trains their models only. */
+const isOfShortSet = ({ subject }: Example) => subject === 'coach/coach';
 const isChecked = ({ subject }: Example) => checked.has(subject) || apart.has(subject);
 
 /** One question of an example, read with its evidence. */
@@ -53,7 +61,9 @@ interface Case {
   worthOf(ranked: Ranked): number;
 }
 
-const zero: Weights = { rank: {}, decision: {}, bias: 0, threshold: 0 };
+const nothing: ModelWeights = { rank: {}, decision: {}, bias: 0 };
+const alike = (model: ModelWeights): Weights => ({ full: model, brief: model, threshold: 0 });
+const zero = alike(nothing);
 const readText = createPassageTexts(256 * 1024 * 1024);
 
 function toCases(example: Example): Case[] {
@@ -77,8 +87,35 @@ function toCases(example: Example): Case[] {
   });
 }
 
-/** Trains both models on some cases. The threshold is not set. */
-function train(cases: readonly Case[]): Weights {
+/**
+ * Trains the models on some cases: those of short questions begin with the weights of all questions, which may be `known`, and move as far as
+ * short ones need. The threshold is not set.
+ */
+function train(cases: readonly Case[], known?: ModelWeights): Weights {
+  const full =
+    known ??
+    fit(
+      cases.filter(({ example }) => !isOfShortSet(example)),
+      nothing,
+      { rank: rankPenalty, decision: decisionPenalty },
+      -briefNames.length,
+    );
+  const brief = fit(
+    cases.filter(({ evidence }) => isBrief(evidence.question)),
+    full,
+    briefPenalty,
+  );
+  return { full, brief, threshold: 0 };
+}
+
+function fit(
+  cases: readonly Case[],
+  prior: ModelWeights,
+  penalty: { rank: number; decision: number },
+  end?: number,
+): ModelWeights {
+  const ranking = featureNames.slice(0, end);
+  const deciding = decisionNames.slice(0, end);
   const rankingCases = cases.flatMap(({ evidence, example, worthOf }): RankingCase[] => {
     const ranked = rankCandidates(evidence, zero);
     const worth = ranked.map(worthOf);
@@ -86,18 +123,26 @@ function train(cases: readonly Case[]): Weights {
     if (most === 0) return [];
     const count = worth.filter((one) => one === most).length;
     const target = worth.map((one) => (one === most ? 1 / count : 0));
-    return [{ features: ranked.map(({ features }) => features), target, weight: example.weight }];
+    return [{ features: ranked.map(({ features }) => features.slice(0, end)), target, weight: example.weight }];
   });
-  const rank = toRecord(featureNames, fitRanking(rankingCases, featureNames.length, rankPenalty));
-  const half: Weights = { ...zero, rank };
+  const priorRank = ranking.map((name) => prior.rank[name] ?? 0);
+  const rank = toRecord(ranking, fitRanking(rankingCases, ranking.length, penalty.rank, priorRank));
+  const half = alike({ ...nothing, rank });
   const decisionCases = cases.flatMap(({ evidence, example, worthOf }): DecisionCase[] => {
     const ranked = admissible(evidence, rankCandidates(evidence, half));
     const [best] = ranked;
     if (best === undefined) return [];
-    return [{ features: decisionFeatures(evidence, ranked), isRight: worthOf(best) > 0, weight: example.weight }];
+    return [
+      {
+        features: decisionFeatures(evidence, ranked).slice(0, end),
+        isRight: worthOf(best) > 0,
+        weight: example.weight,
+      },
+    ];
   });
-  const decision = fitDecision(decisionCases, decisionNames.length, decisionPenalty);
-  return { rank, decision: toRecord(decisionNames, decision), bias: round(decision.at(-1) ?? 0), threshold: 0 };
+  const priorDecision = [...deciding.map((name) => prior.decision[name] ?? 0), prior.bias];
+  const decision = fitDecision(decisionCases, deciding.length, penalty.decision, priorDecision);
+  return { rank, decision: toRecord(deciding, decision), bias: round(decision.at(-1) ?? 0) };
 }
 
 const round = (value: number): number => Number(value.toFixed(3));
@@ -185,15 +230,10 @@ function chooseThreshold(held: readonly Held[]): number {
   return 0.95;
 }
 
-function main(path: string): void {
-  const all = readExamples(path);
-  const own = all.filter((example) => !isChecked(example));
-  const removed = own.flatMap((example) => withoutAnswer(example) ?? []);
-  const cases = [...own, ...removed].flatMap(toCases);
-  const subjects = [...new Set(own.map(({ subject }) => subject))].sort();
-  const cuts = Array.from({ length: cutCount }, (_, cut) =>
-    holdOut([...own, ...removed], cases, foldsOf(subjects, cut)),
-  );
+/** Prints what held-out subjects get, for several divisions, and returns the threshold at which they are wrong rarely enough. */
+function chooseByHoldOut(examples: readonly Example[], cases: readonly Case[]): number {
+  const subjects = [...new Set(examples.map(({ subject }) => subject))].sort();
+  const cuts = Array.from({ length: cutCount }, (_, cut) => holdOut(examples, cases, foldsOf(subjects, cut)));
   const held = cuts.flat();
   printCurve(held);
   const threshold = chooseThreshold(held);
@@ -201,12 +241,22 @@ function main(path: string): void {
     process.stdout.write(`cut ${cut + 1} at ${threshold}: ${describe(sharesAt(list, threshold))}\n`);
   process.stdout.write(`all cuts: ${describe(sharesAt(held, threshold))}\n`);
   report(
-    held.slice(0, own.length + removed.length).map(({ example, probability, text }) => ({
+    held.slice(0, examples.length).map(({ example, probability, text }) => ({
       example,
       text: probability >= threshold ? text : undefined,
     })),
   );
-  const weights = { ...train(cases), threshold };
+  return threshold;
+}
+
+function main(path: string, isShortOnly: boolean): void {
+  const all = readExamples(path);
+  const own = all.filter((example) => !isChecked(example));
+  const removed = own.flatMap((example) => withoutAnswer(example) ?? []);
+  const cases = [...own, ...removed].flatMap(toCases);
+  const weights = isShortOnly
+    ? { ...train(cases, trainedWeights.full), threshold: trainedWeights.threshold }
+    : { ...train(cases), threshold: chooseByHoldOut([...own, ...removed], cases) };
   const answers = (list: readonly Example[]) => list.map((example) => ({ example, text: answerOf(example, weights) }));
   process.stdout.write('subjects that never train:\n');
   report(answers(all.filter(({ subject }) => checked.has(subject))));
@@ -216,7 +266,7 @@ function main(path: string): void {
   }
   const file = fileURLToPath(new URL('../rank/weights.json', import.meta.url));
   writeFileSync(file, `${JSON.stringify(weights, undefined, 2)}\n`);
-  process.stdout.write(`threshold ${threshold}; wrote ${file}\n`);
+  process.stdout.write(`threshold ${weights.threshold}; wrote ${file}\n`);
 }
 
 /** Prints what questions get, by their kinds. */
@@ -246,10 +296,11 @@ function verdictOf(example: Example, text: string | undefined): string {
   return share === 1 ? 'right' : 'partly';
 }
 
-const [, , evidence] = process.argv;
-if (evidence === undefined) {
+const [, , evidence, option] = process.argv;
+if (evidence === undefined || (option !== undefined && option !== '--short')) {
   process.stderr.write(
-    'npm run train:answers -- <evidence>: first npm run eval -- answers --write-evidence <evidence>\n',
+    'npm run train:answers -- <evidence> [--short]: first npm run eval -- answers --write-evidence <evidence>\n' +
+      '--short: only the models of short questions, from the present ones of all questions\n',
   );
   process.exitCode = 1;
-} else main(evidence);
+} else main(evidence, option === '--short');
