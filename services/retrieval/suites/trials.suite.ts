@@ -97,10 +97,11 @@ export function trialSuite(start: StartRetrieval): void {
 
   test('shadow searches are compared with those of the live version, with the rights of their caller', async () => {
     const { candidate } = await twoVersions();
+    await retrieval.write(corpus, candidate, [['price', 'apple price']]);
     await put(candidate, 0, 100);
     await askAs([]);
     await expect.poll(async () => (await trialOf())?.shadow?.comparedCount, { timeout: 20_000 }).toBe(1n);
-    // The live version has plan and price, the other one a changed plan.
+    // Both have the price, and the other one a changed plan.
     expect(await trialOf()).toMatchObject({
       version: candidate,
       shadowPercent: 100,

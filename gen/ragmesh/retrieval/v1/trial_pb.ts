@@ -93,7 +93,7 @@ export type ShadowFigures = Message<"ragmesh.retrieval.v1.ShadowFigures"> & {
   sameCount: bigint;
 
   /**
-   * Mean share of passages that both versions return, 0 to 1: of the longer list. 0 if nothing was compared.
+   * Mean share of passages that both versions return, 0 to 1: of the longer list. The same text of the same document is the same passage. 0 if nothing was compared.
    *
    * @generated from field: double mean_overlap = 3;
    */
