@@ -101,6 +101,8 @@ function createStores(records: Database<RecordsSchema>, clock: () => number) {
 /** Longest time of making an image of a page, and time for which its process waits for another one, in milliseconds. */
 const renderMs = 20_000;
 const idleMs = 10_000;
+/** Most memory of such a process: two of them may run beside one that parses. */
+const renderBytes = 512 << 20;
 
 /** Starts the indexer: removes files that a kill left behind, resumes interrupted jobs, and returns the handlers. */
 export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
@@ -109,7 +111,8 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const stores = createStores(records, clock);
   const { documents, failures, notes, overlays } = stores;
   const originals = createOriginals(records, blobs);
-  const renderLimits = { ...settings.parseLimits, stallMs: renderMs, totalMs: renderMs };
+  const memoryBytes = Math.min(settings.parseLimits.memoryBytes, renderBytes);
+  const renderLimits = { memoryBytes, stallMs: renderMs, totalMs: renderMs };
   const isolation = createIsolation(renderLimits, parserFolder, idleMs);
   const liveContents = createLiveContents(deps.indexWriter, deps.caller);
   const changes = createJobChanges();
