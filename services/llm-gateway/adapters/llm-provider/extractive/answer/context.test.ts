@@ -68,6 +68,14 @@ test('the price of a thing is never that of its part', () => {
   expect(text).not.toContain('31 coins');
 });
 
+test('an amount that does not name the thing is not its price', () => {
+  const wrapping = { title: 'Can you wrap it?', text: 'Wrapping costs 6 coins. Anchor chains cannot be wrapped.' };
+  const chains = { title: 'Chains', text: 'Anchor chains keep 80% of their strength for 9 years.' };
+  expect(answerByQuoting('How much does the anchor chain cost?', passagesOf(wrapping, chains)).isRefusal).toBe(true);
+  const shop = { title: 'Chandlery', text: 'Ropes: 9 coins a metre. Anchor chain: 14 coins a metre.' };
+  expect(textOf('How much does the anchor chain cost?', wrapping, chains, shop)).toContain('14 coins');
+});
+
 test('each question of a message is answered, or said to be not answered', () => {
   const both = textOf('What are your opening hours? Is fuel covered by the price?', boats);
   expect(both).toContain('7:15');

@@ -1,7 +1,8 @@
+import { showsPrice } from '../question/kinds.ts';
 import { lacksLabel } from '../question/labels.ts';
-import type { Evidence } from './evidence.ts';
+import type { Candidate, Evidence } from './evidence.ts';
 import type { Ranked } from './model.ts';
-import { isPriceOf, pricedThings } from './prices.ts';
+import { asksPriceOnly, isPriceOf, minThing, pricedThings } from './prices.ts';
 
 /** Share of the best score that a candidate in the language of the question needs to be preferred to one in the other language. */
 const minSameLanguage = 0.6;
@@ -26,13 +27,17 @@ export function admissible(evidence: Evidence, ranked: readonly Ranked[]): reado
 
 /**
  * If a question asks for the price of a thing by its name alone, leaves out prices of its parts, accessories and repairs. A thing without
- * a code may have no page of its own; then everything is left.
+ * a code may have no page of its own: then amounts beside its name are left, or everything if the question says more than the thing.
  */
 function ofThing({ question }: Evidence, ranked: readonly Ranked[]): readonly Ranked[] {
   const things = pricedThings(question);
   if (things.length === 0) return ranked;
   const prices = ranked.filter(({ candidate }) => isPriceOf(things, candidate));
-  return things.some(({ isExact }) => isExact) || prices.length > 0 ? prices : ranked;
+  if (things.some(({ isExact }) => isExact) || prices.length > 0) return prices;
+  if (!asksPriceOnly(question)) return ranked;
+  const places = things.map((thing) => question.terms.indexOf(thing));
+  const isNamed = ({ titled }: Candidate) => places.every((at) => (titled[at] as number) >= minThing);
+  return ranked.filter(({ candidate }) => isNamed(candidate) && showsPrice(candidate.text.plain));
 }
 
 function sameLanguage({ question }: Evidence, ranked: readonly Ranked[]): readonly Ranked[] {

@@ -7,7 +7,7 @@ import type { Candidate } from './evidence.ts';
 /** Words of a question about a price that name no other thing. */
 const tradeWords = new Set(['卖', '买', 'sell', 'bui']);
 /** How well a title matches the name of its thing: another word for it suffices. */
-const minThing = 0.7;
+export const minThing = 0.7;
 const partConcepts = new Set(conceptsOf('配件 维修').map(({ concept }) => concept));
 
 /** Returns the names of the thing whose price a question asks for; none if it asks for something else, or for a part of a thing. */
@@ -26,4 +26,12 @@ export function isPriceOf(things: readonly Term[], { unit, text, source }: Candi
     ![...text.concepts].some((concept) => partConcepts.has(concept)) &&
     !(unit.kind === 'row' && /[a-z]{2,}-[a-z]*\d/i.test(unit.cells[0]?.value ?? ''))
   );
+}
+
+const priceOnly =
+  /^(?:how much (?:does|do)|what (?:does|do)) [a-z -]{3,40} cost[?.]?$|^(?:how much (?:is|are)|what(?:'s| is) the price of|price of) [a-z -]{3,40}[?.]?$|^\p{sc=Han}{2,10}(?:卖?多少钱(?:[1一][台个件张条把只盏套份瓶双])?|什么价格?|的?价格(?:是多少)?|的?售价(?:是多少)?)[?？。]?$/u;
+
+/** Returns whether a question names a thing and asks for its price, and says no more: "How much does the power station cost?" */
+export function asksPriceOnly({ plain }: Question): boolean {
+  return priceOnly.test(plain);
 }
