@@ -37,8 +37,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   allowResets(server);
   mountGrpc(server, options.methods, options.maxMessageBytes);
+  const credentials = (await options.tls?.server()) ?? ServerCredentials.createInsecure();
   const port = await new Promise<number>((resolve, reject) => {
-    const credentials = options.tls?.server() ?? ServerCredentials.createInsecure();
     server.bindAsync(`${options.host}:${options.port}`, credentials, (error, bound) => {
       if (error) reject(portError('gRPC', options.host, options.port, error, 'grpc.port'));
       else resolve(bound);

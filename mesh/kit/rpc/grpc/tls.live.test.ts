@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -14,6 +15,7 @@ import { startTestMesh, type TestMesh, testPrincipal } from '../../testing/mesh.
 import { skipped } from '../../testing/server.ts';
 import { createClient } from '../client.ts';
 import { createGrpcTransport, type GrpcTransport } from './client.ts';
+import { startGrpcServer } from './server.ts';
 import { readGrpcTls } from './tls.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -52,6 +54,13 @@ function filesOf({ certificate, key, roots }: Identity, folder = newFolder()) {
   }
   return Object.fromEntries(Object.entries(files).map(([key_, name]) => [key_, join(folder, name)])) as typeof files;
 }
+
+/** Reads what {@link filesOf} has written. */
+const identityOf = ({ certificateFile, keyFile, caFile }: ReturnType<typeof filesOf>) => ({
+  certificate: readFileSync(certificateFile),
+  key: readFileSync(keyFile),
+  roots: readFileSync(caFile),
+});
 
 async function startServer(tls: object): Promise<TestMesh> {
   const mesh = await startTestMesh([echo], { config: { grpc: { tls: { refreshMs: 100, ...tls } } } });
@@ -128,6 +137,22 @@ describe.skipIf(!hasOpenssl && skipped('openssl', 6, 'apt-get install openssl'))
     filesOf(second.issue(host), folder);
     await expect.poll(() => call(mesh, token, { tls: ofSecond }), { timeout: 20_000, interval: 100 }).toBe('hi');
     expect(await call(mesh, token, { tls: ofFirst })).toBe('Unavailable');
+  });
+
+  test('the first connection after the start gets through', async () => {
+    const authority = newAuthority();
+    const [server, caller] = both(authority);
+    const options = { host: '127.0.0.1', port: 0, methods: [], maxMessageBytes: 1 << 20 };
+    const started = await startGrpcServer({ ...options, tls: clientTls(server) });
+    open.push({ close: () => started.drain(0) });
+    const { certificate: cert, key, roots: ca } = identityOf(caller);
+    const socket = connect({ host: '127.0.0.1', port: started.port, servername: 'localhost', cert, key, ca });
+    const outcome = new Promise((resolve) => {
+      socket.once('secureConnect', () => resolve('connected'));
+      socket.once('error', resolve);
+    });
+    expect(await outcome).toBe('connected');
+    socket.destroy();
   });
 
   test('two processes of a mesh call each other with it', async () => {

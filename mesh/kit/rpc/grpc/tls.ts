@@ -4,12 +4,16 @@ import type { ChannelCredentials, experimental, ServerCredentials } from '@grpc/
 import type { GrpcTlsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '../../base/config-error.ts';
 import type { Logger } from '../../base/log.ts';
+import { within } from '../../base/within.ts';
 import { grpc } from './grpc-js.ts';
 
 /** Encryption of gRPC between processes, and their proofs of who they are. */
 export interface GrpcTls {
-  /** For the server: it shows its certificate and, unless configured otherwise, requires one of its callers. */
-  server(): ServerCredentials;
+  /**
+   * For the server: it shows its certificate and, unless configured otherwise, requires one of its callers. Resolves when the files have been
+   * read: before, the port would refuse every connection. Rejects with ConfigError if they cannot be read within ten seconds.
+   */
+  server(): Promise<ServerCredentials>;
   /** For calls: the server's certificate must name the host of its address and be signed by an authority of `ca_file`. */
   client(): ChannelCredentials;
 }
@@ -36,9 +40,31 @@ export function readGrpcTls(config: GrpcTlsConfig, log: Logger): GrpcTls {
     log.error({ event: 'certificate_not_replaced', reason }, 'certificate not replaced'),
   );
   return {
-    server: () => experimental.createCertificateProviderServerCredentials(provider, provider, requireClientCertificate),
+    async server() {
+      await within(() => untilRead(provider), {
+        timeoutMs: firstReadMs,
+        toTimeoutError: () => new ConfigError('grpc.tls', 'the files cannot be read: name readable PEM files'),
+      });
+      return experimental.createCertificateProviderServerCredentials(provider, provider, requireClientCertificate);
+    },
     client: () => experimental.createCertificateProviderChannelCredentials(provider, provider),
   };
+}
+
+/** Longest wait for the first reading of the files, in milliseconds. */
+const firstReadMs = 10_000;
+
+/** Resolves when the provider has an identity and authorities; it gives them to listeners that come later. */
+async function untilRead(provider: Provider): Promise<void> {
+  const identity = Promise.withResolvers<void>();
+  const authorities = Promise.withResolvers<void>();
+  const onIdentity = () => identity.resolve();
+  const onAuthorities = () => authorities.resolve();
+  provider.addIdentityCertificateListener(onIdentity);
+  provider.addCaCertificateListener(onAuthorities);
+  await Promise.all([identity.promise, authorities.promise]);
+  provider.removeIdentityCertificateListener(onIdentity);
+  provider.removeCaCertificateListener(onAuthorities);
 }
 
 function checkFiles({ certificateFile, keyFile, caFile }: GrpcTlsConfig): void {
