@@ -3,16 +3,17 @@ import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
 import { benchCapacity } from './capacity/capacity.ts';
 import { benchCosts } from './costs/costs.ts';
+import { benchHostile } from './hostile/hostile.ts';
 import { benchIngest } from './ingest/ingest.ts';
 import { benchLlm } from './llm/llm.ts';
 import { benchWire } from './llm/wire/wire.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
 import { benchParse } from './parse/parse.ts';
-import { benchRetrieval } from './retrieval.ts';
+import { benchRetrieval } from './retrieval/retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | wire | parse | ingest] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | wire | parse | ingest | hostile] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -32,6 +33,8 @@ Measures ratios side by side in one run, and prints one table.
             --no-save); needs --data, a folder with expected.json and icdar2013/; only if it is named; a minute
   ingest    time of an ingest of the help corpora, and its memory for as many, two and four times as many documents; needs --data; only if it
             is named; five minutes
+  hostile   cached answers and health checks of innocent callers beside 40 hostile requests, and beside 20,000 idle connections, with all
+            defaults; only if it is named; two minutes
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
   --million with retrieval: a million chunks too, an hour; with --index <folder> they stay there, and the next run takes minutes
   --quick   with llm and wire: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
@@ -64,6 +67,7 @@ if (values.help) {
       : []),
     ...(positionals.includes('parse') ? await benchParse(values.data) : []),
     ...(positionals.includes('ingest') ? await benchIngest(values.data) : []),
+    ...(positionals.includes('hostile') ? await benchHostile() : []),
     ...(positionals.includes('capacity') ? await benchCapacity() : []),
     ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),

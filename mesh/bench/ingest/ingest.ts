@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Row } from '../measure.ts';
-import { linesOf, type Text, textsOf } from '../retrieval-data.ts';
+import { linesOf, type Text, textsOf } from '../retrieval/retrieval-data.ts';
 import type { IngestFigures } from './ingest-process.ts';
 
 // Time and memory of an ingest of the two help corpora, and of two and four times as many documents made of them, each in a process of its own.

@@ -12,8 +12,8 @@ import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { toFtsQuery } from '#kit/text/query/fts-query.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { services } from '../run.ts';
-import { callsPerSecond, latencies, percentile } from './measure.ts';
+import { services } from '../../run.ts';
+import { callsPerSecond, latencies, percentile } from '../measure.ts';
 import type { ChangeFigures, RetrievalFigures } from './retrieval.ts';
 import { corpus, type Indexing, linesOf, publish, questionsOf, type Text, textsOf } from './retrieval-data.ts';
 

@@ -1,7 +1,7 @@
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { startTestMesh } from '#kit/testing/mesh.ts';
-import { services } from '../run.ts';
-import { latencies, percentile } from './measure.ts';
+import { services } from '../../run.ts';
+import { latencies, percentile } from '../measure.ts';
 import type { StartFigures } from './retrieval.ts';
 import { corpus, questionsOf } from './retrieval-data.ts';
 

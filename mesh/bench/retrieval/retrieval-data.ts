@@ -9,7 +9,7 @@ import {
   type WriteDocumentsRequest,
   WriteDocumentsRequestSchema,
 } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
-import { createProgress } from '../cli/progress.ts';
+import { createProgress } from '../../cli/progress.ts';
 
 // The documents and questions of the benchmark of retrieval, and their index.
 

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Row } from './measure.ts';
+import type { Row } from '../measure.ts';
 
 // Retrieval in a process of its own, so that nothing else of the benchmark is in its event loop.
 
