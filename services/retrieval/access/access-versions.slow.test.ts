@@ -33,7 +33,7 @@ test('a catalog of an earlier release, with a list for each version, is brought 
     ...added.map((name) => `ALTER TABLE document DROP COLUMN ${name}`),
     ...['regions', 'boost', 'context'].map((name) => `ALTER TABLE chunk DROP COLUMN ${name}`),
   ];
-  const earlier = ['DROP TABLE access_change', ...columns, 'PRAGMA user_version = 2'];
+  const earlier = ['DROP TABLE access_change', 'DROP TABLE trial', ...columns, 'PRAGMA user_version = 2'];
   change('catalog', `UPDATE document ${open}`, ...earlier);
   change('keywords', 'UPDATE chunk SET acl_id = 1 WHERE added_in = 1');
   const second = await startRetrieval({ dataDir });

@@ -25,7 +25,7 @@ describe.skipIf(!hasPostgres && skipped('postgres', 70, postgresAdvice))('over a
   const startPair = startingPairOn(() => server);
   describe('two replicas: versions', () => versionSuite(startPair));
   describe('two replicas: concurrency', () => concurrencySuite(startPair, { hasReplicas: true }));
-  describe('two replicas: trials', () => trialSuite(startPair));
+  describe('two replicas: trials', () => trialSuite(startPair, { hasReplicas: true }));
   describe('two replicas: access lists', () => accessVersionSuite(startPair));
   describe('interruptions', () => crashSuite(openingOn(() => server)));
 });
