@@ -1,4 +1,5 @@
 import { ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
+import { LimitService } from '#gen/ragmesh/accounts/v1/limit_pb.ts';
 import { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
 import { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
@@ -30,6 +31,7 @@ import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
 /** The contracts with rpcs that the edge serves, by the names of their clients. */
 export const contracts = {
   apiKey: ApiKeyService,
+  limit: LimitService,
   tenant: TenantService,
   auditExport: AuditExportService,
   audit: AuditService,

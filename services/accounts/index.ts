@@ -1,6 +1,8 @@
 import { AccountErasureService } from '#gen/ragmesh/accounts/v1/account_erasure_pb.ts';
 import { ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
 import { CredentialService } from '#gen/ragmesh/accounts/v1/credential_pb.ts';
+import { LimitService } from '#gen/ragmesh/accounts/v1/limit_pb.ts';
+import { LimitSyncService } from '#gen/ragmesh/accounts/v1/limit_sync_pb.ts';
 import { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
@@ -15,7 +17,7 @@ import { createAccounts } from './service.ts';
 /** Holds API keys, service accounts and tenants, and informs the edges of their changes. */
 export const accounts = defineService({
   name: 'accounts',
-  contracts: [ApiKeyService, TenantService, CredentialService, AccountErasureService],
+  contracts: [ApiKeyService, TenantService, CredentialService, LimitService, LimitSyncService, AccountErasureService],
   config: readConfig,
   needs: { audit: calls(AuditService, 'record') },
   // It records a change in the audit of the tenant that the change concerns, which may be another one than the caller's.

@@ -7,9 +7,10 @@ import { accounts } from './index.ts';
 import { administratorRoles, keyRequest } from './testing/accounts.ts';
 import { createAuditStandIn } from './testing/audit-stand-in.ts';
 
-await onPostgres(13, async (server) => {
+await onPostgres(17, async (server) => {
   await import('./service.test.ts');
   await import('./erasure/erasure.test.ts');
+  await import('./limits/limits.test.ts');
 
   describe('replicas', () => {
     test('make and end keys concurrently: an edge that follows either of them knows the same keys', async () => {

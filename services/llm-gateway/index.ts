@@ -1,10 +1,14 @@
+import { LimitSyncService } from '#gen/ragmesh/accounts/v1/limit_sync_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { GatewayOperationsService } from '#gen/ragmesh/llm_gateway/v1/gateway_operations_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import type { Logger } from '#kit/base/log.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { sharedRedis } from '#kit/host/deployment.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { createMasksOf } from '#kit/personal-data/request-masks.ts';
+import type { TokenSigner } from '#kit/rpc/identity.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { createLedger } from './accounting/ledger.ts';
 import { createBudgetAlerts } from './alerts/budget-alerts.ts';
@@ -12,6 +16,7 @@ import { createHedgeShare } from './attempts/hedge.ts';
 import { type LlmSettings, readConfig } from './config.ts';
 import { createLimits } from './limits/create-limits.ts';
 import { openLimitState } from './limits/limit-state.ts';
+import { openStoredLimits, type StoredLimits } from './limits/rules/stored-limits.ts';
 import { createGatewayMetrics, watchLoad } from './metrics.ts';
 import { createOperationRpcs } from './operations/operation-rpcs.ts';
 import { createLlmGateway } from './service.ts';
@@ -31,6 +36,8 @@ export const llmGateway = defineService({
   contracts: [LLMGatewayService, GatewayOperationsService],
   config: readConfig,
   needs: { audit: calls(AuditService, 'recordUsage') },
+  // Without it, only the limits of the configuration apply.
+  optionalNeeds: { accounts: calls(LimitSyncService, 'syncLimits') },
   deployment: {
     replicas: { min: 3, max: 40 },
     cpu: 1,
@@ -59,8 +66,11 @@ export const llmGateway = defineService({
     const http = createHttpClient({ maxConnections: 8 });
     const currency = () => catalogs.current.prices.currency;
     const alerts = createBudgetAlerts({ store, fetch: http.fetch, currency, log, metrics, clock, random });
-    const limits = createLimits(config.limits, { store, watch: alerts, metrics, clock, random });
+    const stored = await openStored(shared.optionalClients.accounts, signer, log);
+    const watched = { watch: alerts, ...(stored && { stored }) };
+    const limits = createLimits(config.limits, { store, ...watched, metrics, clock, random });
     const closeLimits = async () => {
+      await stored?.close();
       await limits.close();
       await alerts.close();
       await http.close();
@@ -89,6 +99,7 @@ export const llmGateway = defineService({
           random,
         }),
       },
+      readiness: stored === undefined ? [] : [stored.readiness],
       async reconfigure(next: LlmSettings) {
         const catalog = await createCatalog(next, catalogDeps, catalogs.current);
         try {
@@ -112,3 +123,19 @@ export const llmGateway = defineService({
     };
   },
 });
+
+/** Follows the limits that the service `accounts` stores; `undefined`: it is not part of this installation. */
+async function openStored(
+  accounts: () => Parameters<typeof openStoredLimits>[0]['accounts'],
+  signer: TokenSigner | undefined,
+  log: Logger,
+): Promise<StoredLimits | undefined> {
+  if (signer === undefined) return undefined;
+  try {
+    return await openStoredLimits({ accounts: accounts(), signer, log });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.debug({ event: 'no_stored_limits', err: error }, 'no service for stored limits');
+    return undefined;
+  }
+}

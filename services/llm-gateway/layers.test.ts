@@ -11,7 +11,7 @@ import { skipped } from '#kit/testing/server.ts';
 import { createLimits } from './limits/create-limits.ts';
 import { openLimitState } from './limits/limit-state.ts';
 import type { Limits, Reservation } from './limits/limits.ts';
-import type { Limited } from './limits/rules.ts';
+import type { Limited } from './limits/rules/rules.ts';
 import { noon } from './suites/limit-store.suite.ts';
 
 // The layers of limits: tenant, cost centre, key, user and model.

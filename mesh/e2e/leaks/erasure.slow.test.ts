@@ -27,6 +27,7 @@ test('after an erasure no byte of the data folder and no line of the log has a p
     user: {
       'accounts.own_keys': 1,
       'accounts.made_keys': 1,
+      'accounts.limits': 2,
       'cache.answers': 2,
       'chat.sessions': 2,
       'chat.answers': 2,
@@ -34,8 +35,8 @@ test('after an erasure no byte of the data folder and no line of the log has a p
       'chat.curated_authors': 0,
       'indexer.editors': 0,
       'audit.sealed_entries': 3,
-      // The look of an operator as the user.
-      'audit.clear_entries': 1,
+      // The look of an operator as the user, and the limit of the user.
+      'audit.clear_entries': 2,
       'audit.ledger': expect.any(Number),
     },
     document: {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { ApiKeyKind, ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
+import { LimitService } from '#gen/ragmesh/accounts/v1/limit_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
@@ -61,13 +62,17 @@ async function ingest(mesh: WholeMesh, into: string, document: Record<string, st
   }
 }
 
-/** Plants a key that is the user's own, one that the user has made, and a look of an operator as the user. */
+/** Plants a key that is the user's own, one that the user has made, limits that name the user, and a look of an operator as the user. */
 async function plantInAccounts(mesh: WholeMesh): Promise<void> {
   const keys = mesh.client(ApiKeyService);
   const roles = [Role.READER];
   const { user } = planted;
   await keys.createApiKey({ kind: ApiKeyKind.USER, user, name: `${user}-laptop`, roles }, await as(mesh));
   await keys.createApiKey({ kind: ApiKeyKind.SERVICE_ACCOUNT, name: 'shop', roles }, await as(mesh, user));
+  const limits = mesh.client(LimitService);
+  const limit = { requestsPerMinute: 1000n };
+  await limits.putLimit({ target: { layer: 'user', name: user }, limit }, await as(mesh));
+  await limits.putLimit({ target: { layer: 'cost_centre', name: 'care' }, limit, users: [user] }, await as(mesh));
   const look = { search: { query: 'returns', corpora: [corpus] }, viewAs: { user, reason: `ticket of ${user}` } };
   await mesh.client(SearchLabService).runSearch(look, await as(mesh));
 }

@@ -71,7 +71,7 @@ export function createReach(options: ReachOptions): Reach {
   const beforeOwner = owner && frontedTransport(isLocal, local, owner.transport);
   const serviceOf = (contract: DescService): ServiceDefinition => {
     const definition = known.find(({ contracts }) => contracts.includes(contract));
-    if (definition === undefined) throw new Error(`no service has the contract ${contract.typeName}`);
+    if (definition === undefined) throw new ConfigError('services', `none has the contract ${contract.typeName}`);
     return definition;
   };
   /** Returns `undefined` if this process cannot reach the contract. */

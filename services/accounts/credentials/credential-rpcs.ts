@@ -7,7 +7,7 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { type Changes, recordOrLog } from '../records/changes.ts';
 import type { AccountsSchema } from '../records/schema.ts';
-import { secretsOf, toApiKey } from '../records/store.ts';
+import { currentRevision, secretsOf, toApiKey } from '../records/store.ts';
 
 /** Keys, and tenants, of one response. */
 const pageSize = 500;
@@ -98,11 +98,6 @@ export function createCredentialRpcs({
       return {};
     },
   };
-}
-
-async function currentRevision(db: Database<AccountsSchema>): Promise<number> {
-  const row = await db.selectFrom('revision').select('value').where('name', '=', 'accounts').executeTakeFirst();
-  return Number(row?.value ?? 0);
 }
 
 async function changedKeys(db: Database<AccountsSchema>, after: number) {

@@ -1,16 +1,16 @@
 import { create, toJson } from '@bufbuild/protobuf';
 import type { AccountErasureService } from '#gen/ragmesh/accounts/v1/account_erasure_pb.ts';
 import { type ApiKey, ApiKeySchema } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
+import { StoredLimitSchema } from '#gen/ragmesh/accounts/v1/limit_pb.ts';
 import { ChangeAction } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { scrubDatabase } from '#kit/storage/scrub.ts';
 import { changeOf, type KeyDeps } from '../keys/key-rpcs.ts';
+import { toStoredLimit } from '../limits/limit-store.ts';
 import { recordOrLog } from '../records/changes.ts';
 import { change, secretsOf, toApiKey, toKeyBytes } from '../records/store.ts';
 import { keysOfUser, type NamingKey } from './keys-of-user.ts';
-
-/** Takes the place of an erased user. */
-const erasedUser = 'erased-user';
+import { erasedUser, eraseFromLimits, limitsOfUser } from './limits-of-user.ts';
 
 /** Returns the rpcs that erase and export what is stored of a user. */
 export function createErasureRpcs({
@@ -57,8 +57,9 @@ export function createErasureRpcs({
         if (naming.isOwn) ownKeyCount++;
         if (naming.isMade) madeKeyCount++;
       }
+      const limitCount = BigInt(await eraseFromLimits(db, { tenant, user }, clock()));
       await scrubDatabase(db);
-      return { ownKeyCount, madeKeyCount };
+      return { ownKeyCount, madeKeyCount, limitCount };
     },
     async *exportAccountUser({ user }, { principal: { tenant }, signal }) {
       for await (const { row, key, isOwn, isMade } of keysOfUser(db, { tenant, user }, signal)) {
@@ -67,6 +68,13 @@ export function createErasureRpcs({
           yield line('own_key', toApiKey(row, secrets));
         }
         if (isMade && !isOwn) yield line('made_key', ofAnother(key));
+      }
+      for (const { row, isOwn } of await limitsOfUser(db, { tenant, user })) {
+        // Other members of a cost centre are other persons.
+        const { target, limit, raise } = toStoredLimit(row);
+        const amounts = isOwn ? { ...(limit && { limit }), ...(raise && { raise }) } : {};
+        const shown = create(StoredLimitSchema, { ...(target && { target }), ...amounts });
+        yield { json: JSON.stringify({ kind: 'limit', limit: toJson(StoredLimitSchema, shown) }) };
       }
     },
   };

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { AccountErasureService } from '#gen/ragmesh/accounts/v1/account_erasure_pb.ts';
 import { ApiKeyKind, ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
 import { CredentialService } from '#gen/ragmesh/accounts/v1/credential_pb.ts';
+import { LimitService } from '#gen/ragmesh/accounts/v1/limit_pb.ts';
 import { ChangeAction } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { collect } from '#kit/base/streams.ts';
@@ -22,15 +23,31 @@ test('an erased user has no key and no name, keys made for others stay valid, an
   const made = await keys.createApiKey(keyRequest(own), boss);
   const shop = await keys.createApiKey(keyRequest({ name: 'shop' }), ann);
   const other = await keys.createApiKey(keyRequest({ ...own, name: 'bobs', user: 'bob' }), boss);
+  const limits = mesh.client(LimitService);
+  const limit = { costMicrosPerDay: 5n };
+  await limits.putLimit({ target: { layer: 'user', name: 'ann' }, limit }, boss);
+  await limits.putLimit({ target: { layer: 'user', name: 'bob' }, limit }, boss);
+  await limits.putLimit({ target: { layer: 'cost_centre', name: 'care' }, limit, users: ['ann', 'bob'] }, boss);
+  await limits.putLimit({ target: { layer: 'user', name: 'ann' }, limit }, stranger);
   const foreign = await keys.createApiKey(keyRequest(own), stranger);
 
   const lines = (await collect(erasure.exportAccountUser({ user: 'ann' }, boss))).map(({ json }) => JSON.parse(json));
   expect(lines.toSorted((a, b) => a.kind.localeCompare(b.kind))).toMatchObject([
+    { kind: 'limit', limit: { target: { layer: 'cost_centre', name: 'care' } } },
+    { kind: 'limit', limit: { target: { layer: 'user', name: 'ann' }, limit: { costMicrosPerDay: '5' } } },
     { kind: 'made_key', key: { id: shop.key?.id, createdBy: 'acme/ann' } },
     { kind: 'own_key', key: { id: made.key?.id, user: 'ann', secrets: [{ fingerprint: expect.any(String) }] } },
   ]);
-  expect(await erasure.eraseAccountUser({ user: 'ann' }, boss)).toMatchObject({ ownKeyCount: 1n, madeKeyCount: 1n });
-  expect(await erasure.eraseAccountUser({ user: 'ann' }, boss)).toMatchObject({ ownKeyCount: 0n, madeKeyCount: 0n });
+  expect(await erasure.eraseAccountUser({ user: 'ann' }, boss)).toMatchObject({
+    ownKeyCount: 1n,
+    madeKeyCount: 1n,
+    limitCount: 2n,
+  });
+  expect(await erasure.eraseAccountUser({ user: 'ann' }, boss)).toMatchObject({
+    ownKeyCount: 0n,
+    madeKeyCount: 0n,
+    limitCount: 0n,
+  });
   expect(await collect(erasure.exportAccountUser({ user: 'ann' }, boss))).toEqual([]);
 
   const { credentials } = await mesh.client(CredentialService).syncCredentials({}, await mesh.as());
@@ -42,6 +59,10 @@ test('an erased user has no key and no name, keys made for others stay valid, an
   expect(ended).toMatchObject({ user: 'erased-user', name: 'erased-user', addresses: [], secrets: [] });
   expect(ended?.revokedAt).toBeDefined();
   expect((await keys.listApiKeys({}, stranger)).keys).toMatchObject([{ user: 'ann', createdBy: 'bolt/ann' }]);
+
+  const stored = async (options: typeof boss) => (await limits.listStoredLimits({}, options)).limits;
+  expect(await stored(boss)).toMatchObject([{ users: ['bob'] }, { target: { name: 'bob' } }]);
+  expect(await stored(stranger)).toMatchObject([{ target: { name: 'ann' } }]);
 
   expect(recorder.changes.at(-1)).toMatchObject({ user: 'boss', action: ChangeAction.API_KEY_REVOKED });
   for (const { detail } of recorder.changes) expect(detail).not.toMatch(/ann|192/);

@@ -1,12 +1,27 @@
 import type { Migrations } from '#kit/storage/database.ts';
 
-/** Tables of keys and tenants. Times are milliseconds since 1970. */
+/** Tables of keys, tenants and limits. Times are milliseconds since 1970. */
 export interface AccountsSchema {
   /** One row: the number of the last change. Its lock makes changes one after another, so that their numbers appear in order. */
   revision: { name: string; value: number };
   api_key: KeyRow;
   api_key_secret: SecretRow;
   tenant: TenantRow;
+  spend_limit: LimitRow;
+  /** Tenants that have stored limits, or had some. */
+  limited_tenant: { tenant: string; revision: number };
+}
+
+/** A limit of spend, or a raise, or both. */
+export interface LimitRow {
+  tenant: string;
+  layer: string;
+  name: string;
+  /** The `StoredLimit`, without target, etag and time. */
+  message: Uint8Array;
+  updated_at: number;
+  /** Number of its last change. */
+  revision: number;
 }
 
 /** A key. */
@@ -63,6 +78,12 @@ const sqlite: readonly string[] = [
     updated_at INTEGER NOT NULL, revision INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX tenant_by_revision ON tenant (revision)`,
+  `CREATE TABLE spend_limit (
+    tenant TEXT NOT NULL, layer TEXT NOT NULL, name TEXT NOT NULL, message BLOB NOT NULL, updated_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL, PRIMARY KEY (tenant, layer, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE limited_tenant (tenant TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX limited_tenant_by_revision ON limited_tenant (revision)`,
 ];
 
 const postgres: readonly string[] = [
@@ -83,6 +104,12 @@ const postgres: readonly string[] = [
     updated_at bigint NOT NULL, revision bigint NOT NULL
   );
   CREATE INDEX tenant_by_revision ON tenant (revision)`,
+  `CREATE TABLE spend_limit (
+    tenant text NOT NULL COLLATE "C", layer text NOT NULL COLLATE "C", name text NOT NULL COLLATE "C", message bytea NOT NULL,
+    updated_at bigint NOT NULL, revision bigint NOT NULL, PRIMARY KEY (tenant, layer, name)
+  );
+  CREATE TABLE limited_tenant (tenant text NOT NULL COLLATE "C" PRIMARY KEY, revision bigint NOT NULL);
+  CREATE INDEX limited_tenant_by_revision ON limited_tenant (revision)`,
 ];
 
 /** Schema changes of both engines. */

@@ -24,6 +24,12 @@ export async function change<T>(
   });
 }
 
+/** Returns the number of the last change. */
+export async function currentRevision(db: Database<AccountsSchema>): Promise<number> {
+  const row = await db.selectFrom('revision').select('value').where('name', '=', 'accounts').executeTakeFirst();
+  return Number(row?.value ?? 0);
+}
+
 /** Most secrets of a key that are kept: the valid ones, and the latest of the others. */
 export const maxSecrets = 16;
 

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
-import { ChangeAction, ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { fromCanonicalBytes } from '../records/chain.ts';
 import { ofChanges } from '../records/query.ts';
 import { keyOf } from '../records/rows.ts';
 import type { AuditSchema } from '../records/schema.ts';
+import { isOfUser, resourceOf } from '../subjects/changes-of-users.ts';
 import { appendReceipt } from './append-receipt.ts';
 import { type EraseDeps, type Erasure, inTransaction } from './erasure.ts';
 import { expireLedger, forgetUser, isInLedger } from './ledger-users.ts';
@@ -26,8 +27,8 @@ export async function eraseUser(
 ): Promise<ErasedUser> {
   const { db, subjects } = deps;
   const { tenant, erasureId } = erasure;
-  const viewsCount = await redactViews(deps, erasure, user, signal);
-  const nothing = { sealedCount: 0, redactedCount: viewsCount, ledgerCount: 0 };
+  const namingCount = await redactNaming(deps, erasure, user, signal);
+  const nothing = { sealedCount: 0, redactedCount: namingCount, ledgerCount: 0 };
   if (!(await isKnown(deps, tenant, user))) return nothing;
   // A user of clear entries gets a subject too: all of them have the same name, however often this is interrupted.
   const subject = (await subjects.ensure([{ tenant, user }])).get(keyOf(tenant, user))?.subject;
@@ -39,7 +40,7 @@ export async function eraseUser(
       .limit(limit)
       .execute();
   const clearCount = await redactEntries(deps, erasure, { kind: ErasureKind.USER }, select, signal);
-  const redactedCount = viewsCount + clearCount;
+  const redactedCount = namingCount + clearCount;
   return inTransaction(deps, erasure, async (receipt) => {
     const { trx } = receipt;
     const removed = await trx.deleteFrom('subjects').where('subject', '=', subject).returning('subject').execute();
@@ -87,8 +88,8 @@ export function eraseDocument(
   return redactEntries(deps, erasure, { kind: ErasureKind.DOCUMENT, documentDigest }, select, signal);
 }
 
-/** Removes who was looked as, and why, from entries of others who have looked as a user. */
-function redactViews(deps: EraseDeps, erasure: Erasure, user: string, signal: AbortSignal): Promise<number> {
+/** Removes the name of a user, and why, from entries of others who have looked as the user or set the user's limits. */
+function redactNaming(deps: EraseDeps, erasure: Erasure, user: string, signal: AbortSignal): Promise<number> {
   const changes = (after: number, limit: number) =>
     unredactedEntries(deps.db, erasure.tenant)
       .where(ofChanges)
@@ -97,7 +98,7 @@ function redactViews(deps: EraseDeps, erasure: Erasure, user: string, signal: Ab
       .execute();
   const select = onlyThose(changes, ({ bytes }) => {
     const change = fromCanonicalBytes(bytes).record?.change;
-    return change?.action === ChangeAction.VIEWED_AS && change.resource === user;
+    return change !== undefined && isOfUser(change) && change.resource === resourceOf(change.action, user);
   });
   return redactEntries(deps, erasure, { kind: ErasureKind.USER }, select, signal);
 }

@@ -103,7 +103,7 @@ test('an erased user is unreadable, all else is as before, and the chain says so
   expect(await verify(mesh)).toMatchObject({ intact: true, erasedCount: 3n });
 });
 
-test('who looked as an erased user stays, whom they looked as and why does not', async () => {
+test('who looked as an erased user, or raised a limit of the user, stays; whom it was about and why does not', async () => {
   await using mesh = await startTestMesh([audit]);
   const look = (resource: string) => ({
     evidence: [],
@@ -113,16 +113,19 @@ test('who looked as an erased user stays, whom they looked as and why does not',
   await record(mesh, 'ann', 'change/1', look('bob'));
   await record(mesh, 'ann', 'change/2', look('cid'));
   await record(mesh, 'ann', 'change/3', { evidence: [], change: revoked });
-  expect(await erase(mesh, 'bob')).toMatchObject({ sealedCount: 0n, redactedCount: 1n });
+  const limited = { action: ChangeAction.LIMIT_RAISED, resource: 'user:bob', reason: 'as bob asked' };
+  await record(mesh, 'ann', 'change/4', { evidence: [], change: limited });
+  expect(await erase(mesh, 'bob')).toMatchObject({ sealedCount: 0n, redactedCount: 2n });
   expect(await erase(mesh, 'bob')).toMatchObject({ redactedCount: 0n });
-  const changes = (await entries(mesh)).slice(0, 3).map(({ entry }) => entry?.record?.change);
+  const changes = (await entries(mesh)).slice(0, 4).map(({ entry }) => entry?.record?.change);
   expect(changes).toMatchObject([
     { action: ChangeAction.VIEWED_AS, resource: '', reason: '', detailJson: '' },
     { action: ChangeAction.VIEWED_AS, resource: 'cid', reason: 'ticket of cid' },
     { action: ChangeAction.API_KEY_REVOKED, resource: 'bob', reason: 'left' },
+    { action: ChangeAction.LIMIT_RAISED, resource: '', reason: '' },
   ]);
   expect(await stored(mesh)).not.toContain('ticket of bob');
-  expect(await verify(mesh)).toMatchObject({ intact: true, redactedCount: 1n });
+  expect(await verify(mesh)).toMatchObject({ intact: true, redactedCount: 2n });
 });
 
 test('entries of before the keys keep verifying, and an erasure removes their texts', async () => {

@@ -1,13 +1,13 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   AdministrativeChangeSchema,
-  ChangeAction,
   type RecordRequest,
   RecordRequestSchema,
   SealedContentSchema,
   type ToolCallRecord,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { GuardrailPoint } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
+import { isOfUser } from './changes-of-users.ts';
 import { decrypt, encrypt } from './key-wrapper.ts';
 import type { Subject } from './subjects.ts';
 
@@ -42,7 +42,7 @@ export function redactedPartOf(record: RecordRequest): RecordRequest {
   if (open.change === undefined) return open;
   const { action, resource, actorTenant } = open.change;
   // A key and a tenant are no persons.
-  const named = action === ChangeAction.VIEWED_AS ? {} : { resource };
+  const named = isOfUser(open.change) ? {} : { resource };
   return { ...open, change: create(AdministrativeChangeSchema, { action, actorTenant, ...named }) };
 }
 

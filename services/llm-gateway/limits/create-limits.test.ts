@@ -347,7 +347,7 @@ test('the cost centre that names the key pays, otherwise the one that names the 
       sales: { limit: { requestsPerMinute: 10n }, users: ['ann', 'bob'] },
     },
   });
-  const centreOf = (key: string, user: string) => limits.costCentreOf({ key, user });
+  const centreOf = (key: string, user: string) => limits.costCentreOf({ tenant: 'acme', key, user });
   expect([centreOf('k1', 'ann'), centreOf('', 'ann'), centreOf('k2', 'bob'), centreOf('', 'cid')]).toEqual([
     ...['support', 'sales', 'support', ''],
   ]);

@@ -6,7 +6,8 @@ import type { LimitState } from './limit-state.ts';
 import type { Decision, Demand, LimitStoreDeps, MinuteUse, Refusal, Scope } from './limit-store.ts';
 import type { AdmissionRequest, Limits, MinuteStanding, Reservation, SpendWatch } from './limits.ts';
 import { closingError, layerOf, limitName, refusedError, unpricedError } from './refusal.ts';
-import { readRules, toAmount } from './rules.ts';
+import { readRules, toAmount } from './rules/rules.ts';
+import type { StoredLimits } from './rules/stored-limits.ts';
 import { createWaitingRoom } from './waiting-room.ts';
 import { slotCount, slotMs, soonMs } from './windows.ts';
 
@@ -15,6 +16,8 @@ export interface LimitsDeps extends Pick<LimitStoreDeps, 'clock' | 'random' | 'm
   store: LimitState;
   /** Learns what is spent. @default none */
   watch?: SpendWatch;
+  /** Limits that administrators have stored. @default none */
+  stored?: Pick<StoredLimits, 'of' | 'onChange'>;
 }
 
 /**
@@ -27,7 +30,7 @@ export function createLimits(
   path = 'llm_gateway.limits',
 ): Limits {
   const { store } = deps;
-  let rules = readRules(config, path);
+  let rules = readRules(config, path, deps.stored);
   const storeKey = JSON.stringify(rules.store);
   const ids = createReservationIds(deps.random);
   let admitted = 0;
@@ -51,6 +54,7 @@ export function createLimits(
     random: deps.random,
     bounds: () => rules,
   });
+  deps.stored?.onChange(() => room.limitsChanged());
   const refused = (refusal: Refusal, demand: Demand) => {
     const scope = demand.scopes[refusal.scopeIndex];
     if (scope !== undefined) {
@@ -104,7 +108,7 @@ export function createLimits(
       return { standings: readStandings(named, uses, others, now), isShared: store.isShared };
     },
     reconfigure(next) {
-      const given = readRules(next, path);
+      const given = readRules(next, path, deps.stored);
       if (JSON.stringify(given.store) !== storeKey) {
         throw new ConfigError(`${path}.store`, 'cannot change while the gateway runs: restart it');
       }

@@ -2,7 +2,7 @@ import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { SharedState } from '#kit/host/define-service.ts';
 import type { LimitStore, LimitStoreDeps, Used } from './limit-store.ts';
-import { readRules } from './rules.ts';
+import { readRules } from './rules/rules.ts';
 
 /** The counters of limits, as one process uses them. */
 export type LimitState = Pick<LimitStore, 'isShared' | 'reserve' | 'settle' | 'read'>;

@@ -1,6 +1,7 @@
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LimitSource } from '#gen/ragmesh/llm_gateway/v1/gateway_operations_pb.ts';
 import type { LimitKind, Scope } from './limit-store.ts';
-import type { Layer, Limited, OtherNames } from './rules.ts';
+import type { Layer, Limited, OtherNames } from './rules/rules.ts';
 
 /** Limits of tenants and keys. The maximum usage of a request is reserved before it starts, and settled by its real usage. */
 export interface Limits {
@@ -13,7 +14,7 @@ export interface Limits {
   /** Returns the longest completion that a request may have, in tokens. */
   maxCompletionTokens(limited: Limited): number;
   /** Returns the cost centre that pays for the calls of a key or user: the first that names the key, otherwise the user; empty: none. */
-  costCentreOf(limited: Pick<Limited, 'key' | 'user'>): string;
+  costCentreOf(limited: Pick<Limited, 'tenant' | 'key' | 'user'>): string;
   /** Returns the limits of a tenant, of all layers, with what is used of them; of keys and users only those that are asked for or in use. */
   standings(tenant: string, others: OtherNames): Promise<{ standings: Standing[]; isShared: boolean }>;
   /** Replaces the limits; reservations stay. */
@@ -41,6 +42,7 @@ export interface Standing {
   used: number;
   /** When all of it is free if nothing more is used, in milliseconds since 1970; `undefined`: when requests end. */
   resetsAtMs: number | undefined;
+  source: LimitSource;
   raisedUntilMs: number | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { LimitKind, ScopeUse } from '../limits/limit-store.ts';
 import type { Standing } from '../limits/limits.ts';
 import { limitName } from '../limits/refusal.ts';
-import type { NamedLimit, OtherNames } from '../limits/rules.ts';
+import type { NamedLimit, OtherNames } from '../limits/rules/rules.ts';
 import { createCalendar, slotCount, slotMs } from '../limits/windows.ts';
 
 /**
@@ -16,7 +16,7 @@ export function readStandings(
 ): Standing[] {
   const { dayEndsAt, monthEndsAt } = createCalendar()(nowMs);
   const minuteEndsAt = (Math.floor(nowMs / slotMs) + slotCount) * slotMs;
-  return named.flatMap(({ layer, name, scope, raisedUntilMs }, index) => {
+  return named.flatMap(({ layer, name, scope, source, raisedUntilMs }, index) => {
     const use = uses[index] ?? unused;
     const isPrivate = layer === 'key' || layer === 'user';
     const isAskedFor = others.keys.includes(name) || others.users.includes(name);
@@ -30,7 +30,9 @@ export function readStandings(
     };
     return (Object.entries(all) as [LimitKind, (typeof all)[LimitKind]][]).flatMap(([kind, [used, resetsAtMs]]) => {
       const limit = scope.limits[kind];
-      return limit === 0 ? [] : [{ layer, name, kind: limitName(kind), limit, used, resetsAtMs, raisedUntilMs }];
+      return limit === 0
+        ? []
+        : [{ layer, name, kind: limitName(kind), limit, used, resetsAtMs, source, raisedUntilMs }];
     });
   });
 }

@@ -51,10 +51,11 @@ function userSteps(stores: Stores, erasureId: string, user: string): Step[] {
       // First: the user's keys end, so that their calls add nothing.
       name: 'accounts',
       async run(call) {
-        const { ownKeyCount, madeKeyCount } = await accounts.eraseAccountUser({ user }, await call());
+        const { ownKeyCount, madeKeyCount, limitCount } = await accounts.eraseAccountUser({ user }, await call());
         return [
           { store: 'accounts.own_keys', found: Number(ownKeyCount) },
           { store: 'accounts.made_keys', found: Number(madeKeyCount) },
+          { store: 'accounts.limits', found: Number(limitCount) },
         ];
       },
     },

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/accounts/v1/account_erasure.proto.
  */
 export const file_ragmesh_accounts_v1_account_erasure: GenFile = /*@__PURE__*/
-  fileDesc("CilyYWdtZXNoL2FjY291bnRzL3YxL2FjY291bnRfZXJhc3VyZS5wcm90bxITcmFnbWVzaC5hY2NvdW50cy52MSIzChdFcmFzZUFjY291bnRVc2VyUmVxdWVzdBIYCgR1c2VyGAEgASgJQgq6SAdyBRABGIABIkkKGEVyYXNlQWNjb3VudFVzZXJSZXNwb25zZRIVCg1vd25fa2V5X2NvdW50GAEgASgEEhYKDm1hZGVfa2V5X2NvdW50GAIgASgEIjQKGEV4cG9ydEFjY291bnRVc2VyUmVxdWVzdBIYCgR1c2VyGAEgASgJQgq6SAdyBRABGIABIikKGUV4cG9ydEFjY291bnRVc2VyUmVzcG9uc2USDAoEanNvbhgBIAEoCTKlAgoVQWNjb3VudEVyYXN1cmVTZXJ2aWNlEoEBChBFcmFzZUFjY291bnRVc2VyEiwucmFnbWVzaC5hY2NvdW50cy52MS5FcmFzZUFjY291bnRVc2VyUmVxdWVzdBotLnJhZ21lc2guYWNjb3VudHMudjEuRXJhc2VBY2NvdW50VXNlclJlc3BvbnNlIhCiuxgMCODUAxADGAEgBEABEocBChFFeHBvcnRBY2NvdW50VXNlchItLnJhZ21lc2guYWNjb3VudHMudjEuRXhwb3J0QWNjb3VudFVzZXJSZXF1ZXN0Gi4ucmFnbWVzaC5hY2NvdW50cy52MS5FeHBvcnRBY2NvdW50VXNlclJlc3BvbnNlIhGQAgGiuxgKCODUAxACGAEgAzABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CilyYWdtZXNoL2FjY291bnRzL3YxL2FjY291bnRfZXJhc3VyZS5wcm90bxITcmFnbWVzaC5hY2NvdW50cy52MSIzChdFcmFzZUFjY291bnRVc2VyUmVxdWVzdBIYCgR1c2VyGAEgASgJQgq6SAdyBRABGIABIl4KGEVyYXNlQWNjb3VudFVzZXJSZXNwb25zZRIVCg1vd25fa2V5X2NvdW50GAEgASgEEhYKDm1hZGVfa2V5X2NvdW50GAIgASgEEhMKC2xpbWl0X2NvdW50GAMgASgEIjQKGEV4cG9ydEFjY291bnRVc2VyUmVxdWVzdBIYCgR1c2VyGAEgASgJQgq6SAdyBRABGIABIikKGUV4cG9ydEFjY291bnRVc2VyUmVzcG9uc2USDAoEanNvbhgBIAEoCTKlAgoVQWNjb3VudEVyYXN1cmVTZXJ2aWNlEoEBChBFcmFzZUFjY291bnRVc2VyEiwucmFnbWVzaC5hY2NvdW50cy52MS5FcmFzZUFjY291bnRVc2VyUmVxdWVzdBotLnJhZ21lc2guYWNjb3VudHMudjEuRXJhc2VBY2NvdW50VXNlclJlc3BvbnNlIhCiuxgMCODUAxADGAEgBEABEocBChFFeHBvcnRBY2NvdW50VXNlchItLnJhZ21lc2guYWNjb3VudHMudjEuRXhwb3J0QWNjb3VudFVzZXJSZXF1ZXN0Gi4ucmFnbWVzaC5hY2NvdW50cy52MS5FeHBvcnRBY2NvdW50VXNlclJlc3BvbnNlIhGQAgGiuxgKCODUAxACGAEgAzABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Names a user.
@@ -56,6 +56,13 @@ export type EraseAccountUserResponse = Message<"ragmesh.accounts.v1.EraseAccount
    * @generated from field: uint64 made_key_count = 2;
    */
   madeKeyCount: bigint;
+
+  /**
+   * Stored limits that name the user: the user's own are gone, cost centres stay without the user.
+   *
+   * @generated from field: uint64 limit_count = 3;
+   */
+  limitCount: bigint;
 };
 
 /**
@@ -93,7 +100,7 @@ export const ExportAccountUserRequestSchema: GenMessage<ExportAccountUserRequest
  */
 export type ExportAccountUserResponse = Message<"ragmesh.accounts.v1.ExportAccountUserResponse"> & {
   /**
-   * A JSON object with the member `kind`: "own_key" or "made_key".
+   * A JSON object with the member `kind`: "own_key", "made_key" or "limit".
    *
    * @generated from field: string json = 1;
    */
@@ -115,7 +122,7 @@ export const ExportAccountUserResponseSchema: GenMessage<ExportAccountUserRespon
 export const AccountErasureService: GenService<{
   /**
    * Revokes the keys that are the user's own and removes what they say of the user; removes the user's name from keys that the user has made,
-   * which stay valid.
+   * which stay valid, and from stored limits.
    *
    * @generated from rpc ragmesh.accounts.v1.AccountErasureService.EraseAccountUser
    */
@@ -125,7 +132,8 @@ export const AccountErasureService: GenService<{
     output: typeof EraseAccountUserResponseSchema;
   },
   /**
-   * Returns the keys that are the user's own, and of those that the user has made for others what is not personal, as JSON objects.
+   * Returns the keys that are the user's own, and of those that the user has made for others what is not personal, and stored
+   * limits that name the user, as JSON objects.
    *
    * @generated from rpc ragmesh.accounts.v1.AccountErasureService.ExportAccountUser
    */

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/llm_gateway/v1/gateway_operations.proto.
  */
 export const file_ragmesh_llm_gateway_v1_gateway_operations: GenFile = /*@__PURE__*/
-  fileDesc("Ci9yYWdtZXNoL2xsbV9nYXRld2F5L3YxL2dhdGV3YXlfb3BlcmF0aW9ucy5wcm90bxIWcmFnbWVzaC5sbG1fZ2F0ZXdheS52MSIUChJMaXN0VGFyZ2V0c1JlcXVlc3Qi3QEKE0xpc3RUYXJnZXRzUmVzcG9uc2USNQoHdGFyZ2V0cxgBIAMoCzIkLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuVGFyZ2V0U3RhdHVzEjMKBnJvdXRlcxgCIAMoCzIjLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuUm91dGVTdGF0dXMSFQoNcHJpY2VfdmVyc2lvbhgDIAEoCRIQCghjdXJyZW5jeRgEIAEoCRIxCg1jb3VudGVkX3NpbmNlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLuAgoMVGFyZ2V0U3RhdHVzEgwKBG5hbWUYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSNQoHY2lyY3VpdBgDIAEoDjIkLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuQ2lyY3VpdFN0YXRlEhcKD2NpcmN1aXRfd2FpdF9tcxgEIAEoBBIUCgxjb29sX2Rvd25fbXMYBSABKAQSFgoOZmlyc3RfdG9rZW5fbXMYBiABKAESFQoNcnVubmluZ19jb3VudBgHIAEoDRIVCg13YWl0aW5nX2NvdW50GAggASgNEhYKDm1heF9jb25jdXJyZW50GAkgASgNEg4KBndlaWdodBgKIAEoARI2CgdyZXN1bHRzGAsgAygLMiUucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5BdHRlbXB0UmVzdWx0EjIKBXByaWNlGAwgASgLMiMucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5UYXJnZXRQcmljZSIuCg1BdHRlbXB0UmVzdWx0Eg4KBnJlc3VsdBgBIAEoCRINCgVjb3VudBgCIAEoBCKdAQoLVGFyZ2V0UHJpY2USDgoGcHJvbXB0GAEgASgBEhIKCmNvbXBsZXRpb24YAiABKAESGgoNY2FjaGVkX3Byb21wdBgDIAEoAUgAiAEBEhgKC2NhY2hlX3dyaXRlGAQgASgBSAGIAQESEgoKdGllcl9jb3VudBgFIAEoDUIQCg5fY2FjaGVkX3Byb21wdEIOCgxfY2FjaGVfd3JpdGUiaAoLUm91dGVTdGF0dXMSDAoEbmFtZRgBIAEoCRIPCgd0YXJnZXRzGAIgAygJEg0KBW9yZGVyGAMgASgJEisKBXRhc2tzGAQgAygOMhwucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5UYXNrIlYKEUxpc3RMaW1pdHNSZXF1ZXN0Eh8KBGtleXMYASADKAlCEbpIDpIBCxBkIgdyBRABGIABEiAKBXVzZXJzGAIgAygJQhG6SA6SAQsQZCIHcgUQARiAASJeChJMaXN0TGltaXRzUmVzcG9uc2USNQoGbGltaXRzGAEgAygLMiUucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5MaW1pdFN0YW5kaW5nEhEKCWlzX3NoYXJlZBgCIAEoCCK4AQoNTGltaXRTdGFuZGluZxINCgVsYXllchgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGtpbmQYAyABKAkSDQoFbGltaXQYBCABKAQSDAoEdXNlZBgFIAEoBBItCglyZXNldHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHJhaXNlZF91bnRpbBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfAoMQ2lyY3VpdFN0YXRlEh0KGUNJUkNVSVRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRDSVJDVUlUX1NUQVRFX0NMT1NFRBABEhsKF0NJUkNVSVRfU1RBVEVfSEFMRl9PUEVOEAISFgoSQ0lSQ1VJVF9TVEFURV9PUEVOEAMyiwIKGEdhdGV3YXlPcGVyYXRpb25zU2VydmljZRJ4CgtMaXN0VGFyZ2V0cxIqLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuTGlzdFRhcmdldHNSZXF1ZXN0GisucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5MaXN0VGFyZ2V0c1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnUKCkxpc3RMaW1pdHMSKS5yYWdtZXNoLmxsbV9nYXRld2F5LnYxLkxpc3RMaW1pdHNSZXF1ZXN0GioucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5MaXN0TGltaXRzUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_llm_gateway_v1_llm_gateway]);
+  fileDesc("Ci9yYWdtZXNoL2xsbV9nYXRld2F5L3YxL2dhdGV3YXlfb3BlcmF0aW9ucy5wcm90bxIWcmFnbWVzaC5sbG1fZ2F0ZXdheS52MSIUChJMaXN0VGFyZ2V0c1JlcXVlc3Qi3QEKE0xpc3RUYXJnZXRzUmVzcG9uc2USNQoHdGFyZ2V0cxgBIAMoCzIkLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuVGFyZ2V0U3RhdHVzEjMKBnJvdXRlcxgCIAMoCzIjLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuUm91dGVTdGF0dXMSFQoNcHJpY2VfdmVyc2lvbhgDIAEoCRIQCghjdXJyZW5jeRgEIAEoCRIxCg1jb3VudGVkX3NpbmNlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLuAgoMVGFyZ2V0U3RhdHVzEgwKBG5hbWUYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSNQoHY2lyY3VpdBgDIAEoDjIkLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuQ2lyY3VpdFN0YXRlEhcKD2NpcmN1aXRfd2FpdF9tcxgEIAEoBBIUCgxjb29sX2Rvd25fbXMYBSABKAQSFgoOZmlyc3RfdG9rZW5fbXMYBiABKAESFQoNcnVubmluZ19jb3VudBgHIAEoDRIVCg13YWl0aW5nX2NvdW50GAggASgNEhYKDm1heF9jb25jdXJyZW50GAkgASgNEg4KBndlaWdodBgKIAEoARI2CgdyZXN1bHRzGAsgAygLMiUucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5BdHRlbXB0UmVzdWx0EjIKBXByaWNlGAwgASgLMiMucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5UYXJnZXRQcmljZSIuCg1BdHRlbXB0UmVzdWx0Eg4KBnJlc3VsdBgBIAEoCRINCgVjb3VudBgCIAEoBCKdAQoLVGFyZ2V0UHJpY2USDgoGcHJvbXB0GAEgASgBEhIKCmNvbXBsZXRpb24YAiABKAESGgoNY2FjaGVkX3Byb21wdBgDIAEoAUgAiAEBEhgKC2NhY2hlX3dyaXRlGAQgASgBSAGIAQESEgoKdGllcl9jb3VudBgFIAEoDUIQCg5fY2FjaGVkX3Byb21wdEIOCgxfY2FjaGVfd3JpdGUiaAoLUm91dGVTdGF0dXMSDAoEbmFtZRgBIAEoCRIPCgd0YXJnZXRzGAIgAygJEg0KBW9yZGVyGAMgASgJEisKBXRhc2tzGAQgAygOMhwucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5UYXNrIlYKEUxpc3RMaW1pdHNSZXF1ZXN0Eh8KBGtleXMYASADKAlCEbpIDpIBCxBkIgdyBRABGIABEiAKBXVzZXJzGAIgAygJQhG6SA6SAQsQZCIHcgUQARiAASJeChJMaXN0TGltaXRzUmVzcG9uc2USNQoGbGltaXRzGAEgAygLMiUucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5MaW1pdFN0YW5kaW5nEhEKCWlzX3NoYXJlZBgCIAEoCCLtAQoNTGltaXRTdGFuZGluZxINCgVsYXllchgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGtpbmQYAyABKAkSDQoFbGltaXQYBCABKAQSDAoEdXNlZBgFIAEoBBItCglyZXNldHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHJhaXNlZF91bnRpbBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoGc291cmNlGAggASgOMiMucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5MaW1pdFNvdXJjZSp8CgxDaXJjdWl0U3RhdGUSHQoZQ0lSQ1VJVF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFENJUkNVSVRfU1RBVEVfQ0xPU0VEEAESGwoXQ0lSQ1VJVF9TVEFURV9IQUxGX09QRU4QAhIWChJDSVJDVUlUX1NUQVRFX09QRU4QAyq9AQoLTGltaXRTb3VyY2USHAoYTElNSVRfU09VUkNFX1VOU1BFQ0lGSUVEEAASGAoUTElNSVRfU09VUkNFX0RFRkFVTFQQARIbChdMSU1JVF9TT1VSQ0VfQ09ORklHVVJFRBACEiEKHUxJTUlUX1NPVVJDRV9DT05GSUdVUkVEX1JBSVNFEAMSFwoTTElNSVRfU09VUkNFX1NUT1JFRBAEEh0KGUxJTUlUX1NPVVJDRV9TVE9SRURfUkFJU0UQBTKLAgoYR2F0ZXdheU9wZXJhdGlvbnNTZXJ2aWNlEngKC0xpc3RUYXJnZXRzEioucmFnbWVzaC5sbG1fZ2F0ZXdheS52MS5MaXN0VGFyZ2V0c1JlcXVlc3QaKy5yYWdtZXNoLmxsbV9nYXRld2F5LnYxLkxpc3RUYXJnZXRzUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQSdQoKTGlzdExpbWl0cxIpLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuTGlzdExpbWl0c1JlcXVlc3QaKi5yYWdtZXNoLmxsbV9nYXRld2F5LnYxLkxpc3RMaW1pdHNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_llm_gateway_v1_llm_gateway]);
 
 /**
  * Requests the targets.
@@ -411,6 +411,13 @@ export type LimitStanding = Message<"ragmesh.llm_gateway.v1.LimitStanding"> & {
    * @generated from field: google.protobuf.Timestamp raised_until = 7;
    */
   raisedUntil?: Timestamp | undefined;
+
+  /**
+   * Its source.
+   *
+   * @generated from field: ragmesh.llm_gateway.v1.LimitSource source = 8;
+   */
+  source: LimitSource;
 };
 
 /**
@@ -467,6 +474,68 @@ export type CircuitState = (typeof CircuitState)[keyof typeof CircuitState] | Un
  */
 export const CircuitStateSchema: GenEnum<CircuitState> = /*@__PURE__*/
   enumDesc(file_ragmesh_llm_gateway_v1_gateway_operations, 0);
+
+/**
+ * The source of a limit.
+ *
+ * @generated from enum ragmesh.llm_gateway.v1.LimitSource
+ */
+export const LimitSource = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: LIMIT_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * `llm_gateway.limits` of the configuration, for all that have none of their own.
+   *
+   * @generated from enum value: LIMIT_SOURCE_DEFAULT = 1;
+   */
+  DEFAULT: 1,
+
+  /**
+   * `llm_gateway.limits` of the configuration, by name.
+   *
+   * @generated from enum value: LIMIT_SOURCE_CONFIGURED = 2;
+   */
+  CONFIGURED: 2,
+
+  /**
+   * `llm_gateway.limits.raises` of the configuration.
+   *
+   * @generated from enum value: LIMIT_SOURCE_CONFIGURED_RAISE = 3;
+   */
+  CONFIGURED_RAISE: 3,
+
+  /**
+   * LimitService.PutLimit.
+   *
+   * @generated from enum value: LIMIT_SOURCE_STORED = 4;
+   */
+  STORED: 4,
+
+  /**
+   * LimitService.RaiseLimit.
+   *
+   * @generated from enum value: LIMIT_SOURCE_STORED_RAISE = 5;
+   */
+  STORED_RAISE: 5,
+} as const;
+
+/**
+ * The source of a limit.
+ *
+ * @generated from enum ragmesh.llm_gateway.v1.LimitSource
+ */
+export type LimitSource = (typeof LimitSource)[keyof typeof LimitSource] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.llm_gateway.v1.LimitSource.
+ */
+export const LimitSourceSchema: GenEnum<LimitSource> = /*@__PURE__*/
+  enumDesc(file_ragmesh_llm_gateway_v1_gateway_operations, 1);
 
 /**
  * Says how the targets of the gateway do, and what is left of limits and budgets.
