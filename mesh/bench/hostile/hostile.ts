@@ -47,8 +47,10 @@ const idleCount = 20_000;
 /** A process has fewer descriptors than there are connections. */
 const idleProcesses = 2;
 const seconds = 12;
-/** Time for which the attack runs before it is measured, in milliseconds. */
+/** Time for which hostile requests are sent before anything is measured, in milliseconds. */
 const leadMs = 3000;
+/** Time for which idle connections are opened before anything is measured, in milliseconds. */
+const openMs = 6000;
 const question = 'How long may I return what I bought?';
 
 /** Rows: p99 of a cached answer beside hostile callers against quiet, and the longest health check. */
@@ -114,7 +116,7 @@ async function besideIdle({ edgePort }: Target, measure: () => Promise<Measured>
     return stack.use(startChild('./idle-process.ts', init, true));
   });
   await Promise.all(children.map((child) => child.ask('start')));
-  await rest(leadMs);
+  await rest(openMs);
   const measured = await measure();
   const states = await Promise.all(children.map((child) => child.ask<IdleState>('stop')));
   return { measured, states };

@@ -10,7 +10,9 @@ const { edgePort, count, firstAddress } = JSON.parse(process.argv[2] ?? '{}') as
 const perAddress = 4000;
 /** Connections that are opened in a turn, and the time between turns, in milliseconds. */
 const perTurn = 100;
-const turnMs = 10;
+const turnMs = 50;
+/** Time until a connection that was closed is opened again, in milliseconds. */
+const reopenMs = 5000;
 // The preface of HTTP/2 and an empty SETTINGS frame (RFC 9113, sections 3.4, 6.5).
 const http2Start = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
 
@@ -34,7 +36,7 @@ function openOne(index: number): void {
   socket.once('close', () => {
     connected.delete(socket);
     open.delete(socket);
-    free.push(index);
+    setTimeout(() => free.push(index), reopenMs);
   });
 }
 
