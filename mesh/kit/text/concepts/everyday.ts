@@ -14,7 +14,7 @@ export const EVERYDAY_CONCEPTS = `
 优惠券 券 代金券 | coupon voucher
 付款 支付 付钱 给钱 付费 打款 汇款 转账 刷卡 对公 | pay payment paid transfer
 退款 返还 退钱 退还 钱退 退给我 钱什么时候退 钱啥时候退 钱多久退 钱几天退 钱怎么退 | refund reimburse money_back paid_back reimburse money_arrives
-退货 退回 退掉 拒退 退 退回去 寄回 寄回去 | return returned send_back sent_back send_it_back bring_back give_back take_back
+退货 退回 退掉 拒退 退 退回去 寄回 寄回去 | return returned send_back sent_back send_it_back bring_back send_something_back send_them_back give_back take_back
 换货 换一个 更换 调换 换新 换成 换回来 换来 换尺码 换 | exchange swap replace replacement
 取消 撤销 撤回 不要了 退订 撤单 | cancel cancelled cancellation undo
 赔付 赔偿 赔不赔 补偿 赔多少 赔钱 赔 赔钱吗 有补偿 | compensation compensate compensate make_up_for
@@ -22,7 +22,7 @@ export const EVERYDAY_CONCEPTS = `
 过期 失效 作废 到期 有效期 清零 | expire expiry expired lapse valid validity
 坏 坏了 故障 损坏 质量问题 破损 出问题 毛病 不转 | broken fault faulty defect defective damaged damage
 维修 修理 送修 报修 修好 寄修 修 | repair repaired fix workshop
-保修 质保 保固 三包 保多久 不保 保不保 | warranty guarantee guaranteed covered
+保修 质保 保修期 质保期 保固 三包 保多久 不保 保不保 | warranty guarantee guaranteed covered
 配件 零件 部件 备用 备件 单买 单独买 替换装 加重底座 夹具 壶盖 杯盖 刀盘 | spare part parts accessory replacement loose
 发货 出库 寄出 发出 | dispatch dispatched leaves ship shipped sent_out
 配送 送货 快递 物流 派送 投递 寄到 寄往 发往 寄 | delivery deliver courier carrier shipping
@@ -109,8 +109,9 @@ export const EVERYDAY_CONCEPTS = `
 客人 游客 访客 没有账户 | guest without_an_account
 现金 提现 兑现 | cash
 送达 到达 到岛 | arrive arrival
+时效 送达时间 多久到货 多久能到 多久能收到 几天能到 几天能收到 几天到货 多久送到 送货要多久 | transit transit_time delivery_time delivery_take shipping_take
 自提 自取 | pick-up pickup collect
-门店 实体店 体验店 | store shop branch
+门店 实体店 体验店 店在哪 你们店 店铺地址 | store shop branch
 仓库 仓 | warehouse
 工作日 | working_day weekday business_day
 周一 星期一 礼拜一 | monday

@@ -1,6 +1,7 @@
 import { negates } from '../passage/negating.ts';
 import { matchTerm, toSearchText } from '../passage/search-text.ts';
 import { type AnswerKind, showsKind } from '../question/kinds.ts';
+import { extraWordsOf, headingOf } from '../rank/brief.ts';
 import { type Candidate, documentOf, type Evidence, type Source } from '../rank/evidence.ts';
 import type { Quotation } from './quotation.ts';
 
@@ -38,11 +39,15 @@ export function sectionsFor(evidence: Evidence): Quotation[] {
   const canHead = question.wants === undefined ? asksDenied : ofPages.has(question.wants);
   if (!hasFewWords(evidence) || !canHead) return [];
   const topic = topicOf(evidence);
+  const extraWords = extraWordsOf(evidence);
   return sources
     .filter(({ isForeign }) => !isForeign)
     .flatMap((source) =>
-      firstStatements(source).filter(({ heading }) => {
+      firstStatements(source).filter(({ heading, candidates: [first] }) => {
         if (heading === source.passage.title) return false;
+        // Steps for more than was asked are those of another matter: of coupons, when goods are returned.
+        const extra = first === undefined ? 0 : (extraWords.get(headingOf(first)) ?? 0);
+        if (question.wants === 'steps' && extra > 0) return false;
         const text = toSearchText(heading);
         if (question.wants === undefined && !negates(heading)) return false;
         return topic.every((term) => matchTerm(term, text) >= minMatch);

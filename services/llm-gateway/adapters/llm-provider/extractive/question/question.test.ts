@@ -22,6 +22,7 @@ test.each([
   ['宽带能装在船上吗', '宽带', '宽'],
   ['门票退不退', '退', '不退'],
   ['怎么开发票', '发票', '开发'],
+  ['我要退货怎么弄', '退货', '我要'],
   ['Is it safe for a 2-year-old?', '2', '2year'],
 ])('%j has the word %s', (text, word, other) => {
   const terms = readQuestion(text).terms.map((term) => term.text);
@@ -31,6 +32,9 @@ test.each([
 
 test.each([
   ['热线几点有人接', 'time'],
+  ['保修期多长', 'time'],
+  ['怎么联系你们', 'phone'],
+  ['How do I contact you?', 'phone'],
   ['How soon is the deposit paid back?', 'time'],
   ['价格保护怎么申请', 'steps'],
   ['Does price protection apply twice?', undefined],

@@ -71,6 +71,8 @@ const saleDay =
 const perPiece = /(?<=多少钱|几块钱|多少元|什么价)1[台件个张条把只盏套份瓶双]/g;
 /** 多少钱包邮 asks about 包邮, not about a wallet. */
 const howMuchHan = /多少钱|几块钱/g;
+/** 保修期多长 asks about 保修期; a dictionary cuts it into 期多 and 长. */
+const howLongHan = /多(?:长(?!时间)|久)/g;
 /** 退不退 asks about 退, not about 不退. */
 const verbNotVerb = /(\p{sc=Han})[不没]\1/gu;
 /** The kind of answer shows what they ask for. */
@@ -166,7 +168,12 @@ function termsOf(text: string, isFocus: boolean): Term[] {
     run,
   });
   const days = Array.from(plain.matchAll(saleDay), ([day]) => dayTerm(day));
-  const rest = plain.replace(saleDay, ' ').replace(perPiece, '').replace(howMuchHan, '$& ').replace(verbNotVerb, '$1');
+  const rest = plain
+    .replace(saleDay, ' ')
+    .replace(perPiece, '')
+    .replace(howMuchHan, '$& ')
+    .replace(howLongHan, ' ')
+    .replace(verbNotVerb, '$1');
   const latin = latinTerms(rest, namesIn(text));
   const han = hanRuns(rest).flatMap((words, run) =>
     words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),
