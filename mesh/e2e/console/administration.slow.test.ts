@@ -22,13 +22,14 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 7 tests of the administration (no Chromium)\n');
+  process.stderr.write('skipped: 8 tests of the administration (no Chromium)\n');
 }
 
 const roles = {
   administrator: [Role.READER, Role.ADMINISTRATOR],
   platform: [Role.READER, Role.ADMINISTRATOR, Role.PLATFORM_ADMINISTRATOR],
   auditor: [Role.READER, Role.AUDITOR],
+  finance: [Role.READER, Role.AUDITOR, Role.ADMINISTRATOR],
   operator: [Role.READER, Role.OPERATOR],
   reader: [Role.READER],
 };
@@ -130,6 +131,38 @@ test.runIf(chromium)('a key is made with limits, works, is rotated with an overl
     .toBe(false);
 });
 
+test.runIf(chromium)(
+  'a limit is set, raised until a time, and the raise is ended; what applies is shown with its source',
+  async () => {
+    const page = await pages.open('#/administration/limits', { key: 'finance' });
+    await page.getByTestId('limit-name').fill('reader');
+    await page.getByTestId('edit-limit').first().click();
+    await page.getByTestId('amount-cost_micros_per_day').fill('2.5');
+    await page.getByTestId('amount-requests_per_minute').fill('60');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('edit-limit-confirm').click();
+    const row = page.getByTestId('limits').getByRole('row', { name: 'reader' });
+    await row.getByText('Set here').waitFor();
+    await row.getByTestId('raise-limit').click();
+    expect(await page.getByTestId('amount-cost_micros_per_day').inputValue()).toBe('2.5');
+    await page.getByTestId('amount-cost_micros_per_day').fill('10');
+    await page.getByTestId('raise-reason').fill('sale');
+    await page.getByTestId('raise-limit-confirm').click();
+    await row.getByText('Raised until').waitFor();
+    await row.getByText('Money a day: 10.00').waitFor();
+    await row.getByText('10.00 left').waitFor();
+    await row.getByText('Raised here').waitFor();
+    await row.getByText('sale').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await row.getByTestId('end-raise').click();
+    await page.getByTestId('end-raise-confirm').click();
+    await row.getByTestId('remove-limit').waitFor();
+    expect(await page.getByTestId('limits').getByRole('row', { name: 'demo' }).getByTestId('edit-limit').count()).toBe(
+      0,
+    );
+  },
+);
+
 test.runIf(chromium)('a right that its maker lacks is refused, and the page says why', async () => {
   const page = await pages.open('#/administration/keys/new', { key: 'administrator' });
   await page.getByTestId('key-name').fill('too-much');
@@ -191,7 +224,7 @@ test.runIf(chromium)(
     await row.getByText('File').waitFor();
     expect(await row.textContent()).toContain('30');
     await page.getByTestId('setting-search').fill('api_keys sha256');
-    await page.getByTestId('setting-count').getByText('5 settings').waitFor();
+    await page.getByTestId('setting-count').getByText('6 settings').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     const { text } = await pages.seenBy('platform', '#/administration/configuration');
     expect(text).toContain('rerank_candidates');
@@ -251,9 +284,11 @@ test.runIf(chromium)('a hold keeps a user, and without it an erasure ends with a
 
 test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
   expect((await pages.seenBy('auditor', '#/administration/audit')).text).toContain('zebra');
-  expect(await pages.seenBy('administrator', '#/administration/audit')).toMatchObject({ tabs: ['API keys'] });
+  expect(await pages.seenBy('administrator', '#/administration/audit')).toMatchObject({
+    tabs: ['API keys', 'Limits and budgets'],
+  });
   expect((await pages.seenBy('platform', '#/administration')).tabs).toEqual([
-    ...['API keys', 'Tenants', 'Health', 'Configuration'],
+    ...['API keys', 'Tenants', 'Limits and budgets', 'Health', 'Configuration'],
   ]);
   for (const key of ['administrator', 'platform', 'operator', 'reader']) {
     expect((await pages.seenBy(key, '#/administration/audit')).text, key).not.toContain('zebra');

@@ -13,6 +13,7 @@ import {
   RecordRequestSchema,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { AnswerOutcome, AnswerOutcomeSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { isOfLimit } from '../subjects/changes-of-users.ts';
 
 // Events of the Open Cybersecurity Schema Framework, https://schema.ocsf.io/1.5.0: classes API Activity (6003) and Entity Management (3004). What
 // ragmesh knows beyond the schema is in `unmapped`.
@@ -111,7 +112,7 @@ function answerOf(entry: AuditEntry, record: RecordRequest | undefined): OcsfEve
 function changeOf(entry: AuditEntry, change: AdministrativeChange): OcsfEvent {
   const { action, resource, actorTenant, reason, detailJson } = change;
   const name = ChangeActionSchema.value[action]?.name ?? '';
-  const type = action === ChangeAction.TENANT_PUT ? 'tenant' : 'api_key';
+  const type = entityTypeOf(action);
   const unmapped = {
     ...(actorTenant !== '' && { actor_tenant: actorTenant }),
     ...(detailJson !== '' && { detail_json: detailJson }),
@@ -125,12 +126,18 @@ function changeOf(entry: AuditEntry, change: AdministrativeChange): OcsfEvent {
   };
 }
 
+function entityTypeOf(action: ChangeAction): string {
+  if (isOfLimit(action)) return 'limit';
+  return action === ChangeAction.TENANT_PUT ? 'tenant' : 'api_key';
+}
+
 function activityOf(action: ChangeAction): keyof typeof activities {
   switch (action) {
     case ChangeAction.API_KEY_CREATED:
     case ChangeAction.BREAK_GLASS_OPENED:
       return 'create';
     case ChangeAction.API_KEY_REVOKED:
+    case ChangeAction.LIMIT_REMOVED:
       return 'delete';
     case ChangeAction.BREAK_GLASS_USED:
       return 'read';

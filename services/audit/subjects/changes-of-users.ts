@@ -13,7 +13,8 @@ export function resourceOf(action: ChangeAction, user: string): string {
   return isOfLimit(action) ? `${userPrefix}${user}` : user;
 }
 
-function isOfLimit(action: ChangeAction): boolean {
+/** Returns whether a change is of a limit. */
+export function isOfLimit(action: ChangeAction): boolean {
   switch (action) {
     case ChangeAction.LIMIT_PUT:
     case ChangeAction.LIMIT_REMOVED:

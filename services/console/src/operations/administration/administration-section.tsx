@@ -6,6 +6,7 @@ import { AuditView } from './audit/audit-view.tsx';
 import { ConfigurationView } from './installation/configuration-view.tsx';
 import { HealthView } from './installation/health-view.tsx';
 import { KeysView } from './keys/keys-view.tsx';
+import { LimitsView } from './limits/limits-view.tsx';
 import { PrivacyView } from './privacy/privacy-view.tsx';
 import { TenantList } from './tenant-list.tsx';
 
@@ -13,6 +14,7 @@ import { TenantList } from './tenant-list.tsx';
 const views = [
   { id: 'keys', Page: KeysView, roles: [Role.ADMINISTRATOR] },
   { id: 'tenants', Page: TenantList, roles: [Role.PLATFORM_ADMINISTRATOR] },
+  { id: 'limits', Page: LimitsView, roles: [Role.ADMINISTRATOR] },
   { id: 'audit', Page: AuditView, roles: [Role.AUDITOR] },
   { id: 'privacy', Page: PrivacyView, roles: [Role.OPERATOR, Role.AUDITOR] },
   { id: 'health', Page: HealthView, roles: [Role.PLATFORM_ADMINISTRATOR] },

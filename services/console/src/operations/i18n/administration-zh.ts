@@ -1,6 +1,7 @@
 import { ChangeAction, EntryContent } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { LimitSource } from '#gen/ragmesh/llm_gateway/v1/gateway_operations_pb.ts';
 import type { AdministrationTexts } from './administration.ts';
 
 /** Texts of the administration in Chinese. */
@@ -9,6 +10,7 @@ export const administrationZh: AdministrationTexts = {
   views: {
     keys: 'API 密钥',
     tenants: '租户',
+    limits: '限额与预算',
     audit: '审计',
     privacy: '隐私',
     health: '健康状况',
@@ -104,6 +106,41 @@ export const administrationZh: AdministrationTexts = {
     enable: '启用',
   },
 
+  limits: {
+    create: '其他限额',
+    layer: '层级',
+    name: '名称',
+    none: '没有生效的限额',
+    noneText: '可在此设置，或在配置 llm_gateway.limits 中设置。',
+    columns: { who: '对象', inForce: '当前生效', source: '来源' },
+    sources: {
+      [LimitSource.DEFAULT]: '配置（默认）',
+      [LimitSource.CONFIGURED]: '配置',
+      [LimitSource.CONFIGURED_RAISE]: '配置（临时提高）',
+      [LimitSource.STORED]: '在此设置',
+      [LimitSource.STORED_RAISE]: '在此临时提高',
+    },
+    stored: '在此设置',
+    left: (left, resets) => (resets === '' ? `剩余 ${left}` : `剩余 ${left}，${resets} 重置`),
+    needsAuditor: '有权查看审计与费用的人可以看到生效的限额和余量。',
+    edit: '设置',
+    editTitle: (name) => `${name} 的限额`,
+    editText: '几秒内取代配置中的限额。之前的用量继续计入。',
+    save: '保存',
+    raise: '临时提高',
+    raiseTitle: (name) => `临时提高 ${name} 的限额`,
+    raiseText: '到期之前，以下数值取代原限额。之前的用量继续计入。',
+    ends: '到期',
+    lengths: { '1': '1 小时后', '24': '24 小时后', '168': '7 天后', '720': '30 天后' },
+    reason: '原因',
+    amountsHint: '留空表示不限。金额以货币单位计。',
+    noAmount: '请至少填写一个大于零的数值。',
+    endRaise: '结束临时提高',
+    endRaiseText: '几秒内恢复原限额。',
+    remove: '移除',
+    removeText: '几秒内恢复配置中的限额；若没有，则不限。',
+  },
+
   audit: {
     none: '没有记录',
     noneText: '每个回答以及管理员的每次更改都会成为一条记录。更改筛选条件可查看更多。',
@@ -172,6 +209,10 @@ export const administrationZh: AdministrationTexts = {
       [ChangeAction.BREAK_GLASS_OPENED]: '开启紧急访问',
       [ChangeAction.BREAK_GLASS_USED]: '使用紧急访问',
       [ChangeAction.TENANT_PUT]: '保存租户',
+      [ChangeAction.LIMIT_PUT]: '设置限额',
+      [ChangeAction.LIMIT_REMOVED]: '移除限额',
+      [ChangeAction.LIMIT_RAISED]: '临时提高限额',
+      [ChangeAction.RAISE_ENDED]: '结束临时提高',
     },
   },
 

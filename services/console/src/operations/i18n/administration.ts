@@ -1,6 +1,7 @@
 import { ChangeAction, EntryContent } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { LimitSource } from '#gen/ragmesh/llm_gateway/v1/gateway_operations_pb.ts';
 
 /** Texts of the administration in English. */
 export const administrationEn = {
@@ -8,6 +9,7 @@ export const administrationEn = {
   views: {
     keys: 'API keys',
     tenants: 'Tenants',
+    limits: 'Limits and budgets',
     audit: 'Audit',
     privacy: 'Privacy',
     health: 'Health',
@@ -105,6 +107,41 @@ export const administrationEn = {
     enable: 'Enable',
   },
 
+  limits: {
+    create: 'Another limit',
+    layer: 'Layer',
+    name: 'Name',
+    none: 'No limits apply',
+    noneText: 'Set one here, or in llm_gateway.limits of the configuration.',
+    columns: { who: 'For', inForce: 'In force', source: 'Source' },
+    sources: {
+      [LimitSource.DEFAULT]: 'Configuration, for all',
+      [LimitSource.CONFIGURED]: 'Configuration',
+      [LimitSource.CONFIGURED_RAISE]: 'Configuration, raised',
+      [LimitSource.STORED]: 'Set here',
+      [LimitSource.STORED_RAISE]: 'Raised here',
+    } as Record<number, string>,
+    stored: 'Set here',
+    left: (left: string, resets: string) => (resets === '' ? `${left} left` : `${left} left, resets ${resets}`),
+    needsAuditor: 'What applies and what remains is shown to those who may read the audit and costs.',
+    edit: 'Set',
+    editTitle: (name: string) => `Limit of ${name}`,
+    editText: 'It takes the place of the limit in the configuration within seconds. What was spent before counts.',
+    save: 'Save',
+    raise: 'Raise',
+    raiseTitle: (name: string) => `Raise the limit of ${name} for a time`,
+    raiseText: 'These amounts take the place of the limit until the end. What was spent before counts.',
+    ends: 'Ends',
+    lengths: { '1': 'In an hour', '24': 'In 24 hours', '168': 'In 7 days', '720': 'In 30 days' },
+    reason: 'Reason',
+    amountsHint: 'Empty: not limited. Money in units of the currency.',
+    noAmount: 'Enter at least one amount above zero.',
+    endRaise: 'End the raise',
+    endRaiseText: 'The limit applies again within seconds.',
+    remove: 'Remove',
+    removeText: 'The limit of the configuration applies again within seconds, or none.',
+  },
+
   audit: {
     none: 'No entries',
     noneText: 'Every answer and every change by an administrator becomes an entry. Change the filters to see more.',
@@ -174,6 +211,10 @@ export const administrationEn = {
       [ChangeAction.BREAK_GLASS_OPENED]: 'Opened break-glass access',
       [ChangeAction.BREAK_GLASS_USED]: 'Used break-glass access',
       [ChangeAction.TENANT_PUT]: 'Stored the tenant',
+      [ChangeAction.LIMIT_PUT]: 'Stored the limit',
+      [ChangeAction.LIMIT_REMOVED]: 'Removed the limit',
+      [ChangeAction.LIMIT_RAISED]: 'Raised the limit',
+      [ChangeAction.RAISE_ENDED]: 'Ended the raise',
     } as Record<number, string>,
   },
 
