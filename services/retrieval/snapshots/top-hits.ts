@@ -1,74 +1,72 @@
 /** The best of many scored rows. */
 export interface TopHits {
-  /** Positions of the rows, best first; of equal scores the lower position first. */
-  positions: Uint32Array;
-  scores: Float64Array;
+  /** Offers the rows from `start` on, in order; `scores` has one for each. Rows with a score of 0 or less are not hits. */
+  add(scores: Float64Array, start: number, count: number): void;
+  /** Returns the hits, best first; of equal scores the lower position first. */
+  best(): { position: number; score: number }[];
 }
-
-type Scores = Float32Array | Float64Array;
 
 /**
- * Returns the best `limit` rows that are `allowed`. Keeps them in a heap whose root is the worst one, so that most rows cost one
- * comparison. Rows with a score of `floor` or less are not hits.
+ * Keeps the best `limit` rows that are `allowed`. They are in a heap whose root is the worst one, so that most rows cost one comparison.
  */
-export function topHits(
-  scores: Scores,
-  count: number,
-  limit: number,
-  floor: number,
-  allowed: (position: number) => boolean,
-): TopHits {
-  const heap = new Uint32Array(limit);
+export function createTopHits(limit: number, allowed: (position: number) => boolean): TopHits {
+  const positions = new Uint32Array(limit);
+  const kept = new Float64Array(limit);
   let size = 0;
-  let worst = floor;
-  for (let position = 0; position < count; position++) {
-    // Of equal scores, a full heap keeps the row that came first.
-    if (!((scores[position] as number) > worst) || !allowed(position)) continue;
-    if (size < limit) {
-      heap[size] = position;
-      siftUp(scores, heap, size++);
-    } else {
-      heap[0] = position;
-      siftDown(scores, heap, size);
+  let worst = 0;
+
+  // Whether a row comes after that at a place of the heap.
+  const isWorse = (score: number, position: number, at: number): boolean => {
+    const difference = score - (kept[at] as number);
+    return difference < 0 || (difference === 0 && position > (positions[at] as number));
+  };
+  const put = (at: number, position: number, score: number): void => {
+    positions[at] = position;
+    kept[at] = score;
+  };
+  const move = (from: number, to: number): void => put(to, positions[from] as number, kept[from] as number);
+
+  // Moves a row from the end of the heap towards the root until its parent is worse.
+  const siftUp = (position: number, score: number): void => {
+    let at = size++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!isWorse(score, position, parent)) break;
+      move(parent, at);
+      at = parent;
     }
-    if (size === limit) worst = scores[heap[0] as number] as number;
-  }
-  const positions = heap.slice(0, size).sort((a, b) => (isWorse(scores, a, b) ? 1 : -1));
-  return { positions, scores: Float64Array.from(positions, (position) => scores[position] as number) };
-}
+    put(at, position, score);
+  };
+  // Replaces the root by a row, and moves that towards the leaves until both of its children are better.
+  const replaceRoot = (position: number, score: number): void => {
+    let at = 0;
+    for (let child = 1; child < size; child = 2 * at + 1) {
+      const right = child + 1;
+      if (right < size && isWorse(kept[right] as number, positions[right] as number, child)) child = right;
+      if (isWorse(score, position, child)) break;
+      move(child, at);
+      at = child;
+    }
+    put(at, position, score);
+  };
 
-// Whether row `a` comes after row `b`.
-function isWorse(scores: Scores, a: number, b: number): boolean {
-  const difference = (scores[a] as number) - (scores[b] as number);
-  return difference < 0 || (difference === 0 && a > b);
-}
-
-// Moves the row at `child` towards the root until its parent is worse.
-function siftUp(scores: Scores, heap: Uint32Array, child: number): void {
-  const moved = heap[child] as number;
-  let at = child;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const other = heap[parent] as number;
-    if (!isWorse(scores, moved, other)) break;
-    heap[at] = other;
-    at = parent;
-  }
-  heap[at] = moved;
-}
-
-// Moves the row at the root towards the leaves until both of its children are better.
-function siftDown(scores: Scores, heap: Uint32Array, size: number): void {
-  const moved = heap[0] as number;
-  let at = 0;
-  for (;;) {
-    let child = 2 * at + 1;
-    if (child >= size) break;
-    if (child + 1 < size && isWorse(scores, heap[child + 1] as number, heap[child] as number)) child++;
-    const other = heap[child] as number;
-    if (!isWorse(scores, other, moved)) break;
-    heap[at] = other;
-    at = child;
-  }
-  heap[at] = moved;
+  return {
+    add(scores, start, count) {
+      for (let index = 0; index < count; index++) {
+        const score = scores[index] as number;
+        // Of equal scores, a full heap keeps the row that came first.
+        if (!(score > worst) || !allowed(start + index)) continue;
+        if (size < limit) siftUp(start + index, score);
+        else replaceRoot(start + index, score);
+        if (size === limit) worst = kept[0] as number;
+      }
+    },
+    best() {
+      const hits = Array.from({ length: size }, (_, at) => ({
+        position: positions[at] as number,
+        score: kept[at] as number,
+      }));
+      return hits.sort((a, b) => b.score - a.score || a.position - b.position);
+    },
+  };
 }

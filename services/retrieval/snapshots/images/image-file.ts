@@ -25,7 +25,7 @@ interface Directory {
 }
 
 /** Number of the format; it changes with every change of what is in the file. */
-const mark = Buffer.from('RAGIMG01', 'latin1');
+const mark = Buffer.from('RAGIMG02', 'latin1');
 const endBytes = mark.length + 8;
 /** Largest directory: that of some hundred segments. */
 const maxDirectoryBytes = 1024 * 1024;

@@ -3,7 +3,7 @@ import { bm25 } from '../../stores/bm25.ts';
 import type { RowTable } from '../rows/row-table.ts';
 import { type RowScope, rowTest } from '../rows/row-test.ts';
 import { findString } from '../rows/strings.ts';
-import { topHits } from '../top-hits.ts';
+import { createTopHits } from '../top-hits.ts';
 import type { ScoredRow } from '../vectors/vector-search.ts';
 import type { WordSegment } from './word-segment.ts';
 
@@ -34,7 +34,7 @@ interface VersionState extends WordStatistics {
   generation: number;
 }
 
-/** Creates the search of a segment. `scratch` is memory for scores, shared by all searchers of a thread. */
+/** Creates the search of a segment. `scratch` is memory that all searchers of a thread share. */
 export function createWordSearcher(rows: RowTable, segment: WordSegment, scratch: Scratch): WordSearcher {
   const rowCount = rows.keys.length;
   const states: VersionState[] = [];
@@ -49,41 +49,45 @@ export function createWordSearcher(rows: RowTable, segment: WordSegment, scratch
       return state;
     },
     search(weights, meanLength, scope, limit) {
-      const scores = scratch.scores(rowCount);
       const { lengths, starts, rows: places, counts } = segment;
-      for (const [word, questionWeight] of weights) {
+      const lists: { next: number; end: number; weight: number }[] = [];
+      for (const [word, weight] of weights) {
         const number = findString(segment.words, word);
         if (number < 0) continue;
-        const weight = questionWeight * (k1 + 1);
-        const end = starts[number + 1] as number;
-        for (let index = starts[number] as number; index < end; index++) {
-          const position = places[index] as number;
-          const count = counts[index] as number;
-          const norm = k1 * (1 - b + (b * (lengths[position] as number)) / meanLength);
-          scores[position] = (scores[position] as number) + (weight * count) / (count + norm);
-        }
+        lists.push({ next: starts[number] as number, end: starts[number + 1] as number, weight: weight * (k1 + 1) });
       }
-      const top = topHits(scores, rowCount, limit, 0, rowTest(rows, scope));
-      return Array.from(top.positions, (position, index) => ({ position, score: top.scores[index] as number }));
+      const top = createTopHits(limit, rowTest(rows, scope));
+      const lengthFactor = (k1 * b) / meanLength;
+      for (let first = 0; first < rowCount; first += blockRows) {
+        const end = Math.min(first + blockRows, rowCount);
+        scratch.fill(0);
+        for (const list of lists) {
+          const { weight } = list;
+          let index = list.next;
+          for (; index < list.end && (places[index] as number) < end; index++) {
+            const position = places[index] as number;
+            const count = counts[index] as number;
+            const norm = k1 * (1 - b) + lengthFactor * (lengths[position] as number);
+            scratch[position - first] = (scratch[position - first] as number) + (weight * count) / (count + norm);
+          }
+          list.next = index;
+        }
+        top.add(scratch, first, end - first);
+      }
+      return top.best();
     },
   };
 }
 
-/** Memory for scores. */
-export interface Scratch {
-  /** Returns memory for `count` scores, all 0. */
-  scores(count: number): Float64Array;
-}
+/** Rows that are scored together: their scores and lengths fit in the cache of a core. */
+const blockRows = 16_384;
 
-/** Creates the memory; it grows with the largest segment. */
+/** Memory for the scores of a block. */
+export type Scratch = Float64Array;
+
+/** Creates the memory. */
 export function createScratch(): Scratch {
-  let scores = new Float64Array(0);
-  return {
-    scores(count) {
-      if (count > scores.length) scores = new Float64Array(count);
-      return scores.fill(0, 0, count);
-    },
-  };
+  return new Float64Array(blockRows);
 }
 
 // Counts the rows of a version; the rows of each word are counted when a question has it.

@@ -6,7 +6,7 @@ export interface WordSegment {
   words: StringTable;
   /** Postings of word w are those from `starts[w]` to the one before `starts[w + 1]`. */
   starts: Uint32Array<SharedArrayBuffer>;
-  /** The position of a posting's row. */
+  /** The position of a posting's row; those of a word ascend. */
   rows: Uint32Array<SharedArrayBuffer>;
   /** How often that row has the word, at most {@link maxCounted}. */
   counts: Uint8Array<SharedArrayBuffer>;
@@ -42,9 +42,13 @@ export function createWordSegmentBuilder(): WordSegmentBuilder {
   let counts = new Uint8Array(rows.length);
   let filled = 0;
   let begun: [source: Uint8Array, start: number, end: number] | undefined;
+  let first = 0;
+  let isAscending = true;
   return {
     beginWord(source, start, end) {
       begun = [source, start, end];
+      first = filled;
+      isAscending = true;
     },
     add(position, count) {
       if (begun !== undefined) {
@@ -58,11 +62,13 @@ export function createWordSegmentBuilder(): WordSegmentBuilder {
         moreCounts.set(counts);
         [rows, counts] = [moreRows, moreCounts];
       }
+      isAscending &&= filled === first || (rows[filled - 1] as number) < position;
       rows[filled] = position;
       counts[filled++] = Math.min(maxCounted, count);
     },
     endWord() {
       begun = undefined;
+      if (!isAscending) sortPostings(rows.subarray(first, filled), counts.subarray(first, filled));
     },
     share(lengths) {
       starts.push(filled);
@@ -75,6 +81,15 @@ export function createWordSegmentBuilder(): WordSegmentBuilder {
       };
     },
   };
+}
+
+function sortPostings(rows: Uint32Array, counts: Uint8Array): void {
+  // A row and its count in one number.
+  const both = Float64Array.from(rows, (row, index) => row * (maxCounted + 1) + (counts[index] as number)).sort();
+  for (const [index, number] of both.entries()) {
+    counts[index] = number % (maxCounted + 1);
+    rows[index] = Math.floor(number / (maxCounted + 1));
+  }
 }
 
 /** Creates a segment of texts: the words of each row, joined by spaces. */

@@ -22,8 +22,11 @@ export interface VectorTables {
   compact(tenant: string, table: VectorTable): Promise<void>;
 }
 
-/** Bytes of vectors that vec0 keeps and reads as one block. */
-const blockBytes = 1024 * 1024;
+/**
+ * Bytes of vectors that vec0 keeps as one block. SQLite walks from page to page of a block to read one vector of it: of 256 dimensions, 166 µs in a
+ * block of 1 MiB and 14 µs in one of 32 KiB, while an exact search of 100,000 takes 44 and 63 ms. Memory answers most searches, and reads single vectors.
+ */
+const blockBytes = 32 * 1024;
 
 /** A table is compacted if more than this share of its places is free. */
 const maxFreeShare = 0.5;
