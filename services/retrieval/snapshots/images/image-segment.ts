@@ -28,8 +28,8 @@ export function columnsOf({ rows, index }: Segment): SegmentColumn[] {
 
 function indexColumns(index: SegmentIndex): SegmentColumn[] {
   if (index.kind === 'words') {
-    const { words, starts, rows, counts, lengths } = index.words;
-    return [...textColumns('words', words), ...Object.entries({ starts, rows, counts, lengths })];
+    const { words, starts, postings, lengths } = index.words;
+    return [...textColumns('words', words), ...Object.entries({ starts, postings, lengths })];
   }
   const { vectors, blocks } = index.vectors;
   return [
@@ -58,8 +58,7 @@ export function readSegment(
     const words = {
       words: readTable('words', read),
       starts: new Uint32Array(read('starts')),
-      rows: new Uint32Array(read('rows')),
-      counts: new Uint8Array(read('counts')),
+      postings: new Uint32Array(read('postings')),
       lengths: new Uint32Array(read('lengths')),
     };
     return { rows, index: { kind: 'words', words } };

@@ -5,7 +5,7 @@ import { type RowScope, rowTest } from '../rows/row-test.ts';
 import { findString } from '../rows/strings.ts';
 import { createTopHits } from '../top-hits.ts';
 import type { ScoredRow } from '../vectors/vector-search.ts';
-import type { WordSegment } from './word-segment.ts';
+import { countBits, maxCounted, type WordSegment } from './word-segment.ts';
 
 /** Searches the words of a segment's rows. The words are those of one version: rows of other versions change no score. */
 export interface WordSearcher {
@@ -49,7 +49,7 @@ export function createWordSearcher(rows: RowTable, segment: WordSegment, scratch
       return state;
     },
     search(weights, meanLength, scope, limit) {
-      const { lengths, starts, rows: places, counts } = segment;
+      const { lengths, starts, postings } = segment;
       const lists: { next: number; end: number; weight: number }[] = [];
       for (const [word, weight] of weights) {
         const number = findString(segment.words, word);
@@ -64,9 +64,11 @@ export function createWordSearcher(rows: RowTable, segment: WordSegment, scratch
         for (const list of lists) {
           const { weight } = list;
           let index = list.next;
-          for (; index < list.end && (places[index] as number) < end; index++) {
-            const position = places[index] as number;
-            const count = counts[index] as number;
+          for (; index < list.end; index++) {
+            const posting = postings[index] as number;
+            const position = posting >>> countBits;
+            if (position >= end) break;
+            const count = posting & maxCounted;
             const norm = k1 * (1 - b) + lengthFactor * (lengths[position] as number);
             scratch[position - first] = (scratch[position - first] as number) + (weight * count) / (count + norm);
           }
@@ -110,7 +112,9 @@ function countVersion(rows: RowTable, segment: WordSegment, version: number, gen
     const [start, end] = [segment.starts[number] as number, segment.starts[number + 1] as number];
     if (isWhole) return end - start;
     let found = 0;
-    for (let index = start; index < end; index++) found += inVersion[segment.rows[index] as number] as number;
+    for (let index = start; index < end; index++) {
+      found += inVersion[(segment.postings[index] as number) >>> countBits] as number;
+    }
     return found;
   };
   return {

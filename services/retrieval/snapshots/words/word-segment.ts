@@ -1,4 +1,4 @@
-import { createUint32List, shareBytes, shareUint32 } from '../rows/shared.ts';
+import { createUint32List, shareUint32 } from '../rows/shared.ts';
 import { createStringTableBuilder, type StringTable, stringBytes, stringCount } from '../rows/strings.ts';
 
 /** The words of rows as an inverted index in shared memory: for each word the rows that have it, and how often. */
@@ -6,10 +6,8 @@ export interface WordSegment {
   words: StringTable;
   /** Postings of word w are those from `starts[w]` to the one before `starts[w + 1]`. */
   starts: Uint32Array<SharedArrayBuffer>;
-  /** The position of a posting's row; those of a word ascend. */
-  rows: Uint32Array<SharedArrayBuffer>;
-  /** How often that row has the word, at most {@link maxCounted}. */
-  counts: Uint8Array<SharedArrayBuffer>;
+  /** A posting: the position of a row, and in its {@link countBits} lowest bits how often it has the word. Those of a word ascend. */
+  postings: Uint32Array<SharedArrayBuffer>;
   /** Words of each row. */
   lengths: Uint32Array<SharedArrayBuffer>;
 }
@@ -26,20 +24,23 @@ export interface WordSegmentBuilder {
   share(lengths: Uint32Array): WordSegment;
 }
 
-/** Most occurrences of a word in a row that are counted; more do not change the score noticeably. */
-const maxCounted = 255;
+/** See {@link WordSegment.postings}. */
+export const countBits = 8;
+/** Most occurrences of a word in a row that are counted, and the bits of a posting that have them; more do not change the score noticeably. */
+export const maxCounted = 2 ** countBits - 1;
+/** Most rows of a segment, by the bits of a posting. */
+const maxRows = 2 ** (32 - countBits);
 
 /** Returns the size of a segment in bytes. */
-export function wordSegmentBytes({ words, starts, rows, counts, lengths }: WordSegment): number {
-  return stringBytes(words) + starts.byteLength + rows.byteLength + counts.byteLength + lengths.byteLength;
+export function wordSegmentBytes({ words, starts, postings, lengths }: WordSegment): number {
+  return stringBytes(words) + starts.byteLength + postings.byteLength + lengths.byteLength;
 }
 
 /** Creates a segment. */
 export function createWordSegmentBuilder(): WordSegmentBuilder {
   const words = createStringTableBuilder();
   const starts = createUint32List();
-  let rows = new Uint32Array(1024);
-  let counts = new Uint8Array(rows.length);
+  let postings = new Uint32Array(1024);
   let filled = 0;
   let begun: [source: Uint8Array, start: number, end: number] | undefined;
   let first = 0;
@@ -56,40 +57,30 @@ export function createWordSegmentBuilder(): WordSegmentBuilder {
         starts.push(filled);
         begun = undefined;
       }
-      if (filled === rows.length) {
-        const [moreRows, moreCounts] = [new Uint32Array(filled * 2), new Uint8Array(filled * 2)];
-        moreRows.set(rows);
-        moreCounts.set(counts);
-        [rows, counts] = [moreRows, moreCounts];
+      if (filled === postings.length) {
+        const more = new Uint32Array(filled * 2);
+        more.set(postings);
+        postings = more;
       }
-      isAscending &&= filled === first || (rows[filled - 1] as number) < position;
-      rows[filled] = position;
-      counts[filled++] = Math.min(maxCounted, count);
+      const posting = position * (maxCounted + 1) + Math.min(maxCounted, count);
+      isAscending &&= filled === first || (postings[filled - 1] as number) < posting;
+      postings[filled++] = posting;
     },
     endWord() {
       begun = undefined;
-      if (!isAscending) sortPostings(rows.subarray(first, filled), counts.subarray(first, filled));
+      if (!isAscending) postings.subarray(first, filled).sort();
     },
     share(lengths) {
+      if (lengths.length > maxRows) throw new Error(`a segment has at most ${maxRows} rows`);
       starts.push(filled);
       return {
         words: words.share(),
         starts: starts.share(),
-        rows: shareUint32(rows, filled),
-        counts: shareBytes(counts, filled),
+        postings: shareUint32(postings, filled),
         lengths: shareUint32(lengths),
       };
     },
   };
-}
-
-function sortPostings(rows: Uint32Array, counts: Uint8Array): void {
-  // A row and its count in one number.
-  const both = Float64Array.from(rows, (row, index) => row * (maxCounted + 1) + (counts[index] as number)).sort();
-  for (const [index, number] of both.entries()) {
-    counts[index] = number % (maxCounted + 1);
-    rows[index] = Math.floor(number / (maxCounted + 1));
-  }
 }
 
 /** Creates a segment of texts: the words of each row, joined by spaces. */
@@ -159,9 +150,10 @@ export function mergeWordSegments(
       const segment = segments[index] as WordSegment;
       const places = positions[index] as Uint32Array;
       const end = segment.starts[word + 1] as number;
-      for (let posting = segment.starts[word] as number; posting < end; posting++) {
-        const place = places[segment.rows[posting] as number] as number;
-        if (place !== dropped) builder.add(place, segment.counts[posting] as number);
+      for (let index = segment.starts[word] as number; index < end; index++) {
+        const posting = segment.postings[index] as number;
+        const place = places[posting >>> countBits] as number;
+        if (place !== dropped) builder.add(place, posting & maxCounted);
       }
       at = before;
     }
