@@ -14,6 +14,7 @@ import { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { InstallationService } from '#gen/ragmesh/evaluation/v1/installation_pb.ts';
+import { EvaluationJobService } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -46,6 +47,7 @@ export const contracts = {
   caller: CallerService,
   evaluation: EvaluationService,
   installation: InstallationService,
+  evaluationJob: EvaluationJobService,
   indexer: IndexerService,
   knowledgeHealth: KnowledgeHealthService,
   overlay: OverlayService,

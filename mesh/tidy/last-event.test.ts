@@ -14,6 +14,7 @@ const exempt = [
   'ListIndexedDocuments',
   'QueryAudit',
   'WatchJob',
+  'WatchJob',
 ];
 
 // The kit looks at a member of the response, and at a member of the message that it holds.

@@ -1,5 +1,6 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { InstallationService } from '#gen/ragmesh/evaluation/v1/installation_pb.ts';
+import { EvaluationJobService } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { defineService } from '#kit/host/define-service.ts';
@@ -8,6 +9,10 @@ import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
 import { createReader } from './doctor/sources.ts';
 import { createInstallationRpcs } from './installation/installation-rpcs.ts';
+import { createAttemptStore } from './jobs/attempt-store.ts';
+import { createJobRpcs } from './jobs/job-rpcs.ts';
+import { startJobRunner } from './jobs/job-runner.ts';
+import { createJobStore } from './jobs/job-store.ts';
 import { createEvaluationMetrics, registerSuites } from './metrics.ts';
 import { startNightly } from './nightly/run-nightly.ts';
 import { createSuiteStore } from './nightly/suite-store.ts';
@@ -17,7 +22,7 @@ import { createEvaluationStore, type EvaluationTables, migrations } from './stor
 /** Measures retrieval on judged questions. */
 export const evaluation = defineService({
   name: 'evaluation',
-  contracts: [EvaluationService, InstallationService],
+  contracts: [EvaluationService, EvaluationJobService, InstallationService],
   config: readConfig,
   needs: { retrieval: calls(RetrievalService, 'retrieve') },
   deployment: {
@@ -45,13 +50,17 @@ export const evaluation = defineService({
         'is missing: suites run without a caller. Set the private key of the mesh, or remove evaluation.nightly',
       );
     }
+    const jobs = createJobStore(database);
+    const runner = startJobRunner({ ...deps, figures, store, attempts: createAttemptStore(database) });
     const nightly = settings.suites.length > 0 && startNightly({ ...deps, figures, settings, store, suites });
     return {
       impl: {
         ...createEvaluation({ ...deps, figures, readMetrics }, store, suites),
+        ...createJobRpcs({ ...deps, store, jobs, runner }),
         ...createInstallationRpcs({ ...deps, readMetrics }),
       },
       async close() {
+        await runner.close();
         if (nightly) await nightly.close();
         await http.close();
       },

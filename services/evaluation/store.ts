@@ -9,12 +9,15 @@ import {
 import type { Database, Migrations } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { lockNames } from '#kit/storage/postgres/database.ts';
+import { type JobAnswersRow, type JobRow, jobTables } from './jobs/job-row.ts';
 import type { SuiteRow } from './nightly/suite-row.ts';
 
 /** Tables of the evaluation. Messages are stored as their bytes, since no query reads inside them. */
 export interface EvaluationTables {
   judged_query: { tenant: string; data_set: string; query_id: string; message: Uint8Array };
   suite: SuiteRow;
+  job: JobRow;
+  job_answers: JobAnswersRow;
   run: { sequence: Generated<number>; tenant: string; data_set: string; message: Uint8Array };
 }
 
@@ -32,6 +35,7 @@ const sqlite: readonly string[] = [
     tenant TEXT NOT NULL, data_set TEXT NOT NULL, done_until INTEGER NOT NULL, lease_until INTEGER NOT NULL, baseline BLOB,
     latest BLOB, report BLOB, is_worse INTEGER NOT NULL, PRIMARY KEY (tenant, data_set)
   ) STRICT`,
+  jobTables.sqlite,
 ];
 
 const postgres: readonly string[] = [
@@ -49,6 +53,7 @@ const postgres: readonly string[] = [
     tenant text NOT NULL COLLATE "C", data_set text NOT NULL COLLATE "C", done_until bigint NOT NULL, lease_until bigint NOT NULL,
     baseline bytea, latest bytea, report bytea, is_worse integer NOT NULL, PRIMARY KEY (tenant, data_set)
   )`,
+  jobTables.postgres,
 ];
 
 /** Schema changes of both engines. */
@@ -68,6 +73,16 @@ export interface RunFilter {
 
 /** Creates the store of data sets and runs of every tenant. */
 export function createEvaluationStore(database: Database<EvaluationTables>) {
+  /** Returns the number of questions of a data set; 0 if there is no such set. */
+  const countQueries = async (tenant: string, dataSet: string): Promise<number> => {
+    const { count } = await database
+      .selectFrom('judged_query')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('tenant', '=', tenant)
+      .where('data_set', '=', dataSet)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  };
   return {
     /** Replaces a data set atomically; of several replicas that do so concurrently, the last one stays. */
     async replaceDataSet(tenant: string, dataSet: string, queries: readonly JudgedQuery[]): Promise<void> {
@@ -106,14 +121,9 @@ export function createEvaluationStore(database: Database<EvaluationTables>) {
             .doUpdateSet((eb) => ({ message: eb.ref('excluded.message') })),
         )
         .execute();
-      const { count } = await database
-        .selectFrom('judged_query')
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('tenant', '=', tenant)
-        .where('data_set', '=', dataSet)
-        .executeTakeFirstOrThrow();
-      return Number(count);
+      return await countQueries(tenant, dataSet);
     },
+    countQueries,
     /** Returns data sets with the number of their questions, by name. */
     async listDataSets(tenant: string, limit: number): Promise<{ dataSet: string; queryCount: number }[]> {
       const rows = await database

@@ -3,6 +3,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type EvaluationRun, RunEvaluationRequestSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { principalOf } from '#kit/rpc/identity.ts';
+import { contextOf } from '../runs/context.ts';
 import { type RunDeps, runEvaluation } from '../runs/run.ts';
 import type { EvaluationStore } from '../store.ts';
 import { compareRuns } from './compare-runs.ts';
@@ -114,15 +115,8 @@ async function askSuite(deps: NightlyDeps, suite: Suite, signal: AbortSignal): P
     template: { query: dataSet, corpora: [...corpora], waitForStages: true },
     withQuestions: true,
   });
-  const context = {
-    principal,
-    forward: ({ timeoutMs }: { timeoutMs?: number } = {}) => ({
-      signal,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    }),
-  };
   let run: EvaluationRun | undefined;
-  for await (const { event } of runEvaluation(deps, deps.store, request, context)) {
+  for await (const { event } of runEvaluation(deps, deps.store, request, contextOf(principal, signal))) {
     if (event.case === 'run') run = event.value;
   }
   if (run === undefined) throw new Error('the run ended without a result');

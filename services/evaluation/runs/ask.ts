@@ -31,7 +31,7 @@ export interface AskDeps {
 }
 
 /** Codes that every other question would get as well: the request must change, so the run ends with the error. */
-const fatal = new Set([
+export const fatalCodes: ReadonlySet<Code> = new Set([
   Code.InvalidArgument,
   Code.NotFound,
   Code.FailedPrecondition,
@@ -58,7 +58,7 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
   } catch (thrown) {
     options.signal?.throwIfAborted();
     failure = thrown;
-    if (fatal.has(toRpcError(thrown).code)) throw thrown;
+    if (fatalCodes.has(toRpcError(thrown).code)) throw thrown;
     deps.log.warn({ err: thrown, event: 'evaluation_query_failed', query_id: queryId }, 'evaluation query failed');
   }
   const latencyUs = Math.round((performance.now() - startedAt) * 1000);

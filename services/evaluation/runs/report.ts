@@ -23,6 +23,7 @@ const bootstrapSeed = 1;
 export interface RunFacts {
   runId: string;
   dataSet: string;
+  dataSetVersion: string;
   /** In milliseconds since 1970. */
   startedAtMs: number;
   template: RetrieveRequest;
@@ -35,6 +36,7 @@ export async function report(facts: RunFacts, asked: readonly AskedQuery[]): Pro
   return create(EvaluationRunSchema, {
     runId: facts.runId,
     dataSet: facts.dataSet,
+    dataSetVersion: facts.dataSetVersion,
     startedAt: timestampFromMs(facts.startedAtMs),
     queryCount: asked.length,
     failedCount: asked.filter(({ failed }) => failed).length,

@@ -1,8 +1,10 @@
-import { clone, create } from '@bufbuild/protobuf';
+import { createHash } from 'node:crypto';
+import { clone, create, toBinary } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import {
   type EvaluationRun,
   type JudgedQuery,
+  JudgedQuerySchema,
   type RunEvaluationRequest,
   type RunEvaluationResponse,
   RunEvaluationResponseSchema,
@@ -14,11 +16,13 @@ import {
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceDeps } from '#kit/host/define-service.ts';
-import { actAs, type CallContext } from '#kit/rpc/context.ts';
+import { actAs } from '#kit/rpc/context.ts';
 import type { EvaluationSettings } from '../config.ts';
 import type { EvaluationMetrics } from '../metrics.ts';
 import type { EvaluationStore } from '../store.ts';
 import { type AskedQuery, askAll } from './ask.ts';
+import type { Answer, Checkpoint } from './checkpoint.ts';
+import type { RunContext } from './context.ts';
 import { isJudged } from './metrics.ts';
 import { compare, report, toQuestionScores } from './report.ts';
 
@@ -33,9 +37,6 @@ export type RunDeps = Pick<
   'config' | 'clock' | 'random' | 'log' | 'signer'
 > & { clients: { retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'> }; figures: EvaluationMetrics };
 
-/** What a run needs of the call that it serves. */
-export type RunContext = Pick<CallContext, 'principal' | 'forward'>;
-
 /**
  * Asks every judged question in every way of searching, yields the progress, then the result, which is stored. Throws NOT_FOUND if
  * there is no such data set.
@@ -46,26 +47,57 @@ export async function* runEvaluation(
   request: RunEvaluationRequest,
   context: RunContext,
 ): AsyncGenerator<RunEvaluationResponse> {
+  for await (const response of measure(deps, store, request, context)) {
+    if (response.event.case === 'run')
+      await store.addRun(context.principal.tenant, withoutQuestions(response.event.value));
+    yield response;
+  }
+}
+
+/** Makes a run as {@link runEvaluation} does, without storing it. What `checkpoint` has is not asked again. */
+export async function* measure(
+  deps: RunDeps,
+  store: EvaluationStore,
+  request: RunEvaluationRequest,
+  context: RunContext,
+  checkpoint?: Checkpoint,
+): AsyncGenerator<RunEvaluationResponse> {
   const { tenant } = context.principal;
   const startedAtMs = deps.clock();
   const queries = await readQueries(store, tenant, request);
   const ways = waysOf(request, deps.config.topK);
-  const answers: AskedQuery[][] = ways.map(() => []);
   const totalCount = queries.length * ways.length;
+  const dataSetVersion = versionOf(queries);
+  const answers = ways.map(() => new Map<string, AskedQuery>());
+  for (const { way, asked } of (await checkpoint?.read(dataSetVersion, totalCount)) ?? []) {
+    answers[way]?.set(asked.queryId, asked);
+  }
   const step = Math.ceil(totalCount / progressCount);
-  let doneCount = 0;
-  for await (const { way, asked } of askInTurns(deps, queries, ways, request, context)) {
-    answers[way]?.push(asked);
+  let doneCount = answers.reduce((sum, { size }) => sum + size, 0);
+  for await (const answer of askInTurns(deps, queries, ways, answers, request, context)) {
+    answers[answer.way]?.set(answer.asked.queryId, answer.asked);
+    await checkpoint?.add(answer);
     doneCount++;
     if (doneCount % step === 0 || doneCount === totalCount) yield progress(doneCount, totalCount);
   }
-  const facts = { runId: newRunId(deps.random), dataSet: request.dataSet, startedAtMs, template: ways[0] };
-  const run = await toRun(facts, answers, request);
-  await store.addRun(tenant, run);
+  const facts = {
+    runId: newRunId(deps.random),
+    dataSet: request.dataSet,
+    dataSetVersion,
+    startedAtMs,
+    template: ways[0],
+  };
+  const asked = answers.map((way) => [...way.values()]);
+  const run = await toRun(facts, asked, request);
   // A version that is not live says nothing about what readers get.
   if (ways[0].versions.length === 0) deps.figures.finished(tenant, run);
-  if (request.withQuestions) addQuestionScores(run, answers);
+  if (request.withQuestions) addQuestionScores(run, asked);
   yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: run } });
+}
+
+/** Returns a run as it is stored: without the scores of its questions. */
+export function withoutQuestions(run: EvaluationRun): EvaluationRun {
+  return { ...run, questions: [], comparisons: run.comparisons.map((each) => ({ ...each, questions: [] })) };
 }
 
 async function readQueries(
@@ -77,6 +109,13 @@ async function readQueries(
   if (stored.length === 0) throw notFound('data set', dataSet);
   const judged = stored.filter(({ judgements }) => isJudged(judgements));
   return limit === 0 ? judged : judged.slice(0, limit);
+}
+
+/** Returns a digest of the questions with their judgements: 16 hexadecimal digits. */
+function versionOf(queries: readonly JudgedQuery[]): string {
+  const hash = createHash('sha256');
+  for (const query of queries) hash.update(toBinary(JudgedQuerySchema, query, { writeUnknownFields: false }));
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Returns the run's own way of searching, then the variants. */
@@ -94,9 +133,10 @@ async function* askInTurns(
   deps: RunDeps,
   queries: readonly JudgedQuery[],
   ways: readonly RetrieveRequest[],
+  answers: readonly ReadonlyMap<string, AskedQuery>[],
   request: RunEvaluationRequest,
   context: RunContext,
-): AsyncGenerator<{ way: number; asked: AskedQuery }> {
+): AsyncGenerator<Answer> {
   const { clients, config, log } = deps;
   const { retrieval } = clients;
   const queriesAtOnce = ways.length === 1 ? queries.length : queriesPerTurn;
@@ -105,7 +145,8 @@ async function* askInTurns(
     const turn = queries.slice(start, start + queriesAtOnce);
     for (const [way, template] of ways.entries()) {
       const asking = { retrieval, template, optionsOf: () => optionsOf(deps, context), log };
-      for await (const asked of askAll(asking, turn, concurrency)) yield { way, asked };
+      const open = turn.filter(({ queryId }) => !answers[way]?.has(queryId));
+      for await (const asked of askAll(asking, open, concurrency)) yield { way, asked };
     }
   }
 }
