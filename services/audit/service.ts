@@ -2,8 +2,9 @@ import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import type { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
-import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { type AuditService, type RecordRequest, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
@@ -57,16 +58,20 @@ export function createAudit({ db, config, clock, log, heads, subjects }: AuditDe
         throw unavailable('audit database', 'the record cannot be written: try again', error);
       }),
   });
+  const append = async ({ tenant, user }: Principal, record: RecordRequest) => {
+    const { open, personal } = config.sealUsers ? splitRecord(user, record) : { open: record };
+    const recordBytes = toRecordBytes(open);
+    const answer = { kind: 'answer', tenant, user, record: open, recordBytes, personal } as const;
+    return BigInt(await writer.append(answer, recordBytes.byteLength + (personal?.byteLength ?? 0)));
+  };
   return {
     writer,
     impl: {
-      async record(record, context) {
-        const { tenant, user } = context.principal;
-        const { open, personal } = config.sealUsers ? splitRecord(user, record) : { open: record };
-        const recordBytes = toRecordBytes(open);
-        const answer = { kind: 'answer', tenant, user, record: open, recordBytes, personal } as const;
-        const sequence = await writer.append(answer, recordBytes.byteLength + (personal?.byteLength ?? 0));
-        return { sequence: BigInt(sequence) };
+      async record(record, { principal }) {
+        return { sequence: await append(principal, record) };
+      },
+      async recordAll({ records }, { principal }) {
+        return { sequences: await Promise.all(records.map((record) => append(principal, record))) };
       },
       async recordUsage(request, context) {
         const { tenant, user, keyId: key } = context.principal;

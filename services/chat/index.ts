@@ -58,7 +58,7 @@ export const chat = defineService({
     retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
     cache: calls(CacheService, 'lookup', 'fill', 'matchQuestion'),
     llm: calls(LLMGatewayService, 'generate', 'listModels'),
-    audit: calls(AuditService, 'record'),
+    audit: calls(AuditService, 'record', 'recordAll'),
   },
   // Scores the sentences of written answers, if a model for that is configured.
   optionalNeeds: { rerank: calls(RerankService, 'rerank') },

@@ -14,6 +14,7 @@ import { createErasureRpcs } from './erasure/rpcs.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
 import { createConversationRpcs } from './handover/conversation-rpcs.ts';
 import { createInboxRpcs } from './handover/inbox/rpcs.ts';
+import { createRepeat, type RepeatDeps } from './repeat/repeat.ts';
 import type { Owner } from './sessions/owner.ts';
 
 /** Sessions of a page if the request names no number. */
@@ -21,7 +22,7 @@ const defaultPageSize = 50;
 
 /** Creates the rpcs of chat. */
 export function createChat(
-  deps: AskDeps,
+  deps: AskDeps & RepeatDeps,
 ): ServiceHandlers<typeof ChatService> &
   ServiceHandlers<typeof HandoverService> &
   ServiceHandlers<typeof FeedbackService> &
@@ -32,6 +33,7 @@ export function createChat(
   const { sessions } = deps;
   return {
     ask: createAsk(deps),
+    repeat: createRepeat(deps),
     listSessions: ({ pageSize, pageToken }, context) =>
       sessions.list(context.principal, pageSize || defaultPageSize, pageToken),
     async getSession({ sessionId }, context) {

@@ -5,6 +5,7 @@ import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { A2AService } from '#gen/lf/a2a/v1/a2a_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { rpcError, tooLarge } from '#kit/base/errors.ts';
@@ -42,6 +43,7 @@ import { createResponses } from './openai/responses/responses.ts';
 import { createTextCompletions } from './openai/text-completions.ts';
 import { createEmbeddings } from './openai/vectors/embeddings.ts';
 import { createRerank } from './openai/vectors/rerank.ts';
+import { withRepeats } from './repeat/with-repeats.ts';
 import { createCaller } from './rpc/caller.ts';
 import { createCallers } from './rpc/callers.ts';
 import { admissionOf, proxyMethods } from './rpc/proxy.ts';
@@ -68,7 +70,7 @@ export interface EdgeOptions {
 
 /** Starts the edge. Throws ConfigError if the process has no private key to sign the tokens of its callers. */
 export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Promise<RunningEdge> {
-  const { config, published, optionalClients, clock, log } = deps;
+  const { config, optionalClients, clock, log } = deps;
   const limits = { ...edgeLimits, ...options.limits };
   const entrance = await openEntrance(deps, options.managed);
   const { gate, running, devKeys } = entrance;
@@ -77,7 +79,11 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
   const llm = optionalClients.llm();
-  const a2a = createA2aFace({ chat: optionalClients.chat(), running, clock, log });
+  const chat = withRepeats(optionalClients.chat(), clock);
+  const published = deps.published.map(({ contract, client }) =>
+    contract === ChatService ? { contract, client: { ...client, ask: chat.ask } } : { contract, client },
+  );
+  const a2a = createA2aFace({ chat, running, clock, log });
   const draining = new AbortController();
   const boundsOf = (method: DescMethod) => requestBoundsOf(method, limits.maxMessageBytes);
   const admissions = new WeakMap<CallContext, Admission>();
@@ -125,17 +131,17 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
       rpc,
       cors: (request, response) => cors(request, response),
       assets: createConsoleAssets(options.consoleFolder),
-      chatStream: createChatStream(optionalClients.chat(), routeDeps),
-      completions: createCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
-      textCompletions: createTextCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
-      responses: createResponses({ chat: optionalClients.chat(), llm }, openAiDeps),
-      messages: createMessages({ chat: optionalClients.chat(), llm }, openAiDeps),
+      chatStream: createChatStream(chat, routeDeps),
+      completions: createCompletions({ chat, llm }, openAiDeps),
+      textCompletions: createTextCompletions({ chat, llm }, openAiDeps),
+      responses: createResponses({ chat, llm }, openAiDeps),
+      messages: createMessages({ chat, llm }, openAiDeps),
       countTokens: createCountTokens(openAiDeps),
       models: createModels(llm, optionalClients.embedding(), openAiDeps),
       embeddings: createEmbeddings(optionalClients.embedding(), openAiDeps),
       rerank: createRerank(optionalClients.rerank(), openAiDeps),
       mcp: createMcpRoute(
-        { chat: optionalClients.chat(), retrieval: optionalClients.retrieval(), indexer: optionalClients.indexer() },
+        { chat, retrieval: optionalClients.retrieval(), indexer: optionalClients.indexer() },
         routeDeps,
         () => oauth,
       ),

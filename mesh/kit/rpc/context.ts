@@ -42,3 +42,10 @@ export function actAs(token: string, options: ForwardOptions = {}): CallOptions 
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   };
 }
+
+/** Returns the `authorization` of the headers of a call. */
+export function authorizationOf(header: HeadersInit | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const isPlain = !(header instanceof Headers) && !Array.isArray(header);
+  return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
+}

@@ -89,26 +89,32 @@ export function createFront({ owner, port, memory, untilChanged, clock, metrics,
     }, countEveryMs).unref();
   };
 
-  async function* lookup(request: LookupRequest, context: CallContext): AsyncGenerator<LookupResponse> {
+  /** Replies with the copy of an answer, which is given `useCount` times. Returns whether there is one. */
+  async function* replay(key: string, tenant: string, useCount: number): AsyncGenerator<LookupResponse, boolean> {
     const startedAtMs = performance.now();
-    const { principal } = context;
-    const { tenant } = principal;
-    const { question, scope, refresh } = request;
-    const key = scope === undefined || refresh ? undefined : identityOf(principal, question, scope);
-    const answer = key === undefined ? undefined : await find(tenant, key);
+    const answer = await find(tenant, key);
     const recorded = answer && read(answer);
-    if (recorded !== undefined) {
-      metrics.cacheLookupTotal.inc();
-      metrics.cacheHitTotal.inc(hit);
+    if (recorded === undefined) return false;
+    metrics.cacheLookupTotal.inc(useCount);
+    metrics.cacheHitTotal.inc(hit, useCount);
+    stats.of(tenant).lookupCount += useCount;
+    for (let use = 0; use < useCount; use++) {
       metrics.cacheLookupMs.observe(result, performance.now() - startedAtMs);
-      stats.of(tenant).lookupCount++;
       stats.hit(tenant, CacheLayer.MEMORY, recorded.events, false);
-      reportLater();
-      yield recorded.hit;
-      if (!recorded.isOneMessage)
-        for (const event of recorded.events) yield responseOf({ case: 'answer', value: event });
-      return;
     }
+    reportLater();
+    yield recorded.hit;
+    if (!recorded.isOneMessage) for (const event of recorded.events) yield responseOf({ case: 'answer', value: event });
+    return true;
+  }
+
+  async function* lookup(request: LookupRequest, context: CallContext): AsyncGenerator<LookupResponse> {
+    const { principal } = context;
+    const { question, scope, refresh, repeatCount } = request;
+    const key = scope === undefined || refresh ? undefined : identityOf(principal, question, scope);
+    const isCopied = key !== undefined && (yield* replay(key, principal.tenant, repeatCount || 1));
+    // An answer that is given again is in memory here, or is none.
+    if (isCopied || repeatCount > 0) return;
     let isHit = false;
     for await (const response of owner.lookup(request, context.forward())) {
       const { event } = response;
@@ -116,7 +122,7 @@ export function createFront({ owner, port, memory, untilChanged, clock, metrics,
       yield response;
     }
     if (isHit && key !== undefined) {
-      makeCopy(tenant, key).catch((error: unknown) =>
+      makeCopy(principal.tenant, key).catch((error: unknown) =>
         log.debug({ event: 'cache_copy_failed', err: error }, 'copy of an answer failed'),
       );
     }

@@ -1,5 +1,6 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { type CacheScope, CacheScopeSchema, type LookupRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import type { AnswerEvent } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { holderOf, identityOf } from '../answers/key.ts';
@@ -25,6 +26,18 @@ export function createLookup(deps: RpcDeps) {
   const { settings, layers, flights, meaning, clock, newId, metrics, stats } = deps;
   const replies = createReplies(deps);
   const isFresh = (found: Found | undefined): found is Found => found !== undefined && found.answer.staleAtMs > clock();
+
+  /** Replies with an answer in memory that is given again, if there is one. */
+  async function* repeat({ question, scope, repeatCount }: LookupRequest, caller: Principal) {
+    const startedAtMs = performance.now();
+    if (!settings.enabled || scope === undefined) return;
+    const { tenant } = caller;
+    const found = await layers.findInMemory(tenant, identityOf(caller, question, scope));
+    if (!isFresh(found)) return;
+    if (!(yield* replies.replay(found, false, startedAtMs, { useCount: repeatCount }))) return;
+    metrics.cacheLookupTotal.inc(repeatCount);
+    stats.of(tenant).lookupCount += repeatCount;
+  }
 
   async function* lookup({ question, scope, refresh }: LookupRequest, context: CallContext) {
     const startedAtMs = performance.now();
@@ -120,11 +133,13 @@ export function createLookup(deps: RpcDeps) {
 
   /** Replies with an answer of the same meaning, to the caller and to the followers of its flight. */
   function share(flight: Flight, similar: Found, startedAtMs: number) {
-    return replies.replay(similar, false, startedAtMs, (events) => {
+    const onRead = (events: readonly AnswerEvent[]) => {
       for (const event of events) flight.append(event, 0);
       flight.end('finished');
-    });
+    };
+    return replies.replay(similar, false, startedAtMs, { onRead });
   }
 
-  return lookup;
+  return (request: LookupRequest, context: CallContext) =>
+    request.repeatCount > 0 ? repeat(request, context.principal) : lookup(request, context);
 }

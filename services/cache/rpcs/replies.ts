@@ -35,12 +35,12 @@ export function createReplies({ settings, layers, metrics, stats }: RpcDeps) {
       return responseOf({ case: 'lease', value: { leaseId, ttlMs: settings.leaseTtlMs } });
     },
 
-    /** Replies with a stored answer. Returns false, and drops the answer, if it cannot be read. */
+    /** Replies with a stored answer, which is used `useCount` times. Returns false, and drops the answer, if it cannot be read. */
     async *replay(
       found: Found,
       isStale: boolean,
       startedAtMs: number,
-      onRead?: (events: readonly AnswerEvent[]) => void,
+      { onRead, useCount = 1 }: { onRead?: (events: readonly AnswerEvent[]) => void; useCount?: number } = {},
     ): AsyncGenerator<LookupResponse, boolean> {
       const { answer, layer } = found;
       let recorded: Recorded;
@@ -53,9 +53,11 @@ export function createReplies({ settings, layers, metrics, stats }: RpcDeps) {
       const { hit, events, isOneMessage } = recorded;
       onRead?.(events);
       const labels = labelsOf(layer);
-      metrics.cacheHitTotal.inc(labels.hit);
-      observe(startedAtMs, labels.result);
-      stats.hit(answer.tenant, layer, events, isStale);
+      metrics.cacheHitTotal.inc(labels.hit, useCount);
+      for (let use = 0; use < useCount; use++) {
+        observe(startedAtMs, labels.result);
+        stats.hit(answer.tenant, layer, events, isStale);
+      }
       yield hit;
       if (!isOneMessage) for (const event of events) yield responseOf({ case: 'answer', value: event });
       return true;

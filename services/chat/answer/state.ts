@@ -244,25 +244,15 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
   }
 }
 
-/**
- * Returns the state of an answer that is `given` again, to its end before the records, and what the client sees of it: as it was, under its own
- * ids and times.
- */
+/** Returns the state of an answer that is `given` again, to its end before the records: as it was, under its own ids and times. */
 export function repeat(
   { answerId, askedAtMs, traceId, guardrailVerdicts: ofQuestion }: AnswerState,
-  given: { readonly state: AnswerState; readonly responses: readonly AskResponse[] },
+  given: AnswerState,
   atUs: number,
-): { state: AnswerState; responses: AskResponse[] } {
-  const firstTextUs = given.state.firstTextUs === 0 ? 0 : atUs;
-  const own = (response: AskResponse): AskResponse => {
-    const { event } = response;
-    if (event.case === 'started') return respond({ case: 'started', value: { ...event.value, answerId } });
-    if (event.case !== 'stage' || event.value.status === StageStatus.STARTED) return response;
-    return respond({ case: 'stage', value: { ...event.value, latencyUs: BigInt(atUs) } });
-  };
-  const guardrailVerdicts = [...ofQuestion, ...given.state.guardrailVerdicts.filter(isOfEvidence)];
-  const ids = { answerId, askedAtMs, traceId, firstTextUs, guardrailVerdicts };
-  return { state: { ...given.state, ...ids }, responses: given.responses.map(own) };
+): AnswerState {
+  const firstTextUs = given.firstTextUs === 0 ? 0 : atUs;
+  const guardrailVerdicts = [...ofQuestion, ...given.guardrailVerdicts.filter(isOfEvidence)];
+  return { ...given, answerId, askedAtMs, traceId, firstTextUs, guardrailVerdicts };
 }
 
 /** Returns the end of an answer, as clients and the cache receive it. */

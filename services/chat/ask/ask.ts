@@ -50,7 +50,7 @@ import { createDriver, type DriverDeps } from './driver.ts';
 import { type Guardrails, isBlocked } from './guardrails/guardrails.ts';
 import { maskRequest, sealPassages, shortenPassages } from './masking/request.ts';
 import { showTo } from './masking/show.ts';
-import { begin, findCurated, givenBefore, remember, type Walk, type WalkDeps } from './walk.ts';
+import { begin, findCurated, remember, type Walk, type WalkDeps } from './walk.ts';
 
 /** What answering a question needs. */
 export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<WalkDeps, 'clients' | 'metrics'> {
@@ -103,20 +103,16 @@ async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): A
       yield await driver.end();
       return;
     }
-    walk = await begin(deps, request, context, driver.state());
-    const given = await givenBefore(deps, walk, request, context);
-    if (given !== undefined) whole = driver.repeat(given);
-    else {
-      for await (const ready of answer(deps, request, context, walk, driver.state)) {
-        const responses = 'case' in ready ? driver.apply(ready) : ready.flatMap(driver.apply);
-        if (responses.length === 0) continue;
-        const isWhole = driver.state().outcome !== AnswerOutcome.UNSPECIFIED;
-        if (isWhole && (!isShown || whole.length > 0)) whole = [...whole, ...responses];
-        else yield responses;
-        isShown = true;
-      }
-      if (whole.length > 0) await remember(deps, walk, request, context, { state: driver.state(), responses: whole });
+    walk = begin(deps, request, context, driver.state());
+    for await (const ready of answer(deps, request, context, walk, driver.state)) {
+      const responses = 'case' in ready ? driver.apply(ready) : ready.flatMap(driver.apply);
+      if (responses.length === 0) continue;
+      const isWhole = driver.state().outcome !== AnswerOutcome.UNSPECIFIED;
+      if (isWhole && (!isShown || whole.length > 0)) whole = [...whole, ...responses];
+      else yield responses;
+      isShown = true;
     }
+    if (whole.length > 0) await remember(deps, walk, request, context, { state: driver.state(), responses: whole });
     const ending = driver.end();
     if (whole.length > 0 && !(await endsWithin(ending, maxTogetherMs))) {
       yield whole;

@@ -16,6 +16,7 @@ import {
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
+import type { OwnParts } from '#kit/answers/repeat.ts';
 import { enumName } from '#kit/base/enums.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { activeTraceId } from '#kit/host/telemetry/telemetry.ts';
@@ -61,7 +62,12 @@ const defaultTimeoutMs = 110_000;
 const nothing: readonly AskResponse[] = [];
 
 /** Creates the driver of a question that has just arrived. */
-export function createDriver(deps: DriverDeps, { question }: AskRequest, context: CallContext) {
+export function createDriver(
+  deps: DriverDeps,
+  { question }: Pick<AskRequest, 'question'>,
+  context: CallContext,
+  traceId: string = activeTraceId(),
+) {
   const { settings, clients, sessions, openSessions, background, metrics, log } = deps;
   const owner = context.principal;
   const startedAt = performance.now();
@@ -71,7 +77,7 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
     answerId: deps.newId(),
     question,
     askedAtMs: deps.clock(),
-    traceId: activeTraceId(),
+    traceId,
   });
   let fill: CacheFill | undefined;
   let catchUp: CatchUp | undefined;
@@ -171,11 +177,11 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
     state: (): AnswerState => state,
     /** Applies an event; returns what the client sees of it. */
     apply,
-    /** Gives an answer of no session as it was given before; returns what the client sees of it. */
-    repeat(given: Given): readonly AskResponse[] {
-      const repeated = repeat(state, given, elapsedUs());
-      state = repeated.state;
-      return repeated.responses;
+    /** Gives an answer of no session as it was given before; returns what is its own. */
+    repeat(given: Given): OwnParts {
+      const latencyUs = elapsedUs();
+      state = repeat(state, given.state, latencyUs);
+      return { answerId: state.answerId, latencyUs };
     },
     /** Records the answer and ends it; returns what the client sees of both. */
     async end(): Promise<readonly AskResponse[]> {

@@ -138,24 +138,37 @@ async function lookUp(
 /** The corpora of a question, or why they are not known. */
 export type ListedCorpora = { corpora: readonly Corpus[] } | { reason: string };
 
-// Returns the corpora of the question. Throws NOT_FOUND if one does not exist.
-async function listCorpora(
+/** Returns the corpora that the caller may see. Throws if the caller's time is over. */
+export async function listVisible(
   retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>,
-  request: AskRequest,
   context: CallContext,
   timeoutMs: number,
 ): Promise<ListedCorpora> {
   try {
     const { corpora } = await retrieval.listCorpora({}, context.forward({ timeoutMs }));
-    if (request.corpora.length === 0) return { corpora };
-    const named = [...new Set(request.corpora)].map((name) => {
-      const corpus = corpora.find((candidate) => candidate.name === name);
-      if (corpus === undefined) throw notFound('corpus', name, ErrorReason.CORPUS_NOT_FOUND);
-      return corpus;
-    });
-    return { corpora: named };
+    return { corpora };
   } catch (error) {
     rethrowIfFinal(error, context);
     return { reason: describeFailure(error) };
   }
+}
+
+/** Returns those of the corpora that a question names; all if it names none. Throws NOT_FOUND if one does not exist. */
+export function choose(corpora: readonly Corpus[], names: readonly string[]): readonly Corpus[] {
+  if (names.length === 0) return corpora;
+  return [...new Set(names)].map((name) => {
+    const corpus = corpora.find((candidate) => candidate.name === name);
+    if (corpus === undefined) throw notFound('corpus', name, ErrorReason.CORPUS_NOT_FOUND);
+    return corpus;
+  });
+}
+
+async function listCorpora(
+  retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>,
+  { corpora: names }: AskRequest,
+  context: CallContext,
+  timeoutMs: number,
+): Promise<ListedCorpora> {
+  const listed = await listVisible(retrieval, context, timeoutMs);
+  return 'corpora' in listed ? { corpora: choose(listed.corpora, names) } : listed;
 }

@@ -21,7 +21,7 @@ export interface Repeats {
   /** Returns what is known of a question, if it depends on nothing but the question and this list of models. */
   understood(tenant: string, request: AskRequest, models: readonly Model[]): Understood | undefined;
   /** Returns how this answer of the cache was given to this question. */
-  given(understood: Understood, found: Found): Given | undefined;
+  given(understood: Understood, hit: Hit | undefined): Given | undefined;
   /** Remembers a question that was answered from the cache; not if something of it may differ the next time. */
   remember(tenant: string, request: AskRequest, understood: Understood, found: Found, given: Given): void;
 }
@@ -45,10 +45,7 @@ export function createRepeats(): Repeats {
   const answers = new WeakMap<Hit, WeakMap<Understood, Given>>();
   return {
     understood: (tenant, request, models) => questions.get(models)?.get(nameOf(tenant, request)),
-    given: (understood, found) => {
-      const hit = wholeHitOf(found);
-      return hit && answers.get(hit)?.get(understood);
-    },
+    given: (understood, hit) => hit && answers.get(hit)?.get(understood),
     remember(tenant, request, understood, found, { state, responses }) {
       const { models, modelTools, tools } = understood;
       const hit = wholeHitOf(found);

@@ -224,6 +224,14 @@ export function standIns(script: Script, seen: Seen) {
         seen.records.push(record);
         return { sequence: BigInt(seen.records.length) };
       },
+      async recordAll({ records }, context) {
+        const sequences: bigint[] = [];
+        for (const record of records) {
+          await script.record(record, context);
+          sequences.push(BigInt(seen.records.push(record)));
+        }
+        return { sequences };
+      },
     }),
     standIn('cache', CacheService, smallCache(script, seen)),
     standIn('rerank', RerankService, {

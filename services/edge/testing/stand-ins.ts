@@ -102,6 +102,8 @@ export interface EdgeMesh extends AsyncDisposable {
 /** How a test wants its edge. */
 export interface EdgeMeshOptions extends EdgeOptions {
   answer?: Answer;
+  /** Gives answers again. @default it is not served, as by an earlier release */
+  repeat?: ServiceHandlers<typeof ChatService>['repeat'];
   llm?: Partial<ServiceHandlers<typeof LLMGatewayService>>;
   embedding?: Partial<ServiceHandlers<typeof EmbeddingService>>;
   rerank?: Partial<ServiceHandlers<typeof RerankService>>;
@@ -142,6 +144,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
         seen.openCount--;
       }
     },
+    ...(options.repeat && { repeat: options.repeat }),
     async getSession({ sessionId }, context) {
       seen.callers.push(context.principal);
       context.responseHeader.set('x-session', sessionId);

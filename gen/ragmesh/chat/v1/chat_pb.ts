@@ -26,7 +26,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/chat/v1/chat.proto.
  */
 export const file_ragmesh_chat_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChpyYWdtZXNoL2NoYXQvdjEvY2hhdC5wcm90bxIPcmFnbWVzaC5jaGF0LnYxIv0DCgpBc2tSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASIQoHY29ycG9yYRgDIAMoCUIQukgNkgEKECAiBnIEEAEYQBIWCgV0b3BfaxgEIAEoDUIHukgEKgIYMhIXCgVtb2RlbBgFIAEoCUIIukgFcgMYgAISKQoLdGVtcGVyYXR1cmUYBiABKAJCD7pIDAoKHQAAAEAtAAAAAEgAiAEBEi0KCGxhbmd1YWdlGAcgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2USKQoGZmlsdGVyGAggASgLMhkucmFnbWVzaC5jb21tb24udjEuRmlsdGVyEhQKDGJ5cGFzc19jYWNoZRgJIAEoCBIdCgptYXhfdG9rZW5zGAogASgNQgm6SAYqBBigjQYSMAoHaGlzdG9yeRgLIAMoCzIVLnJhZ21lc2guY2hhdC52MS5UdXJuQgi6SAWSAQIQZBIWCg5jcmVhdGVfc2Vzc2lvbhgMIAEoCBI0Cg10b29sX2RlY2lzaW9uGA0gASgLMh0ucmFnbWVzaC5jaGF0LnYxLlRvb2xEZWNpc2lvbhIWCg5pbnNwZWN0X3Byb21wdBgUIAEoCEIOCgxfdGVtcGVyYXR1cmUitQEKEFByb21wdEluc3BlY3Rpb24SFQoNYnVkZ2V0X3Rva2VucxgBIAEoDRIqCgVwYXJ0cxgCIAMoCzIbLnJhZ21lc2guY2hhdC52MS5Qcm9tcHRQYXJ0EjAKCG1lc3NhZ2VzGAMgAygLMh4ucmFnbWVzaC5jaGF0LnYxLlByb21wdE1lc3NhZ2USLAoIcGFzc2FnZXMYBCADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlIjkKClByb21wdFBhcnQSDAoEbmFtZRgBIAEoCRIOCgZ0b2tlbnMYAiABKA0SDQoFc2hhcmUYAyABKAEiKwoNUHJvbXB0TWVzc2FnZRIMCgRyb2xlGAEgASgJEgwKBHRleHQYAiABKAki0gUKC0Fza1Jlc3BvbnNlEi4KB3N0YXJ0ZWQYASABKAsyGy5yYWdtZXNoLmNoYXQudjEuQXNrU3RhcnRlZEgAEi0KBXN0YWdlGAIgASgLMhwucmFnbWVzaC5jaGF0LnYxLlN0YWdlVXBkYXRlSAASLQoHc291cmNlcxgDIAEoCzIaLnJhZ21lc2guY29tbW9uLnYxLlNvdXJjZXNIABIyCgp0ZXh0X2RlbHRhGAQgASgLMhwucmFnbWVzaC5jb21tb24udjEuVGV4dERlbHRhSAASKQoFcmVzZXQYBSABKAsyGC5yYWdtZXNoLmNvbW1vbi52MS5SZXNldEgAEi8KCGNpdGF0aW9uGAYgASgLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25IABIuCgV1c2FnZRgHIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VIABIzCgRkb25lGAggASgLMh0ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRG9uZUIE8LsYAUgAEi0KCGhhbmRvdmVyGAkgASgLMhkucmFnbWVzaC5jaGF0LnYxLkhhbmRvdmVySAASNwoNY2xhcmlmaWNhdGlvbhgKIAEoCzIeLnJhZ21lc2guY2hhdC52MS5DbGFyaWZpY2F0aW9uSAASMwoLc3VnZ2VzdGlvbnMYCyABKAsyHC5yYWdtZXNoLmNoYXQudjEuU3VnZ2VzdGlvbnNIABI0Cgl0b29sX2NhbGwYDCABKAsyHy5yYWdtZXNoLmNoYXQudjEuVG9vbENhbGxVcGRhdGVIABIvCgh2ZXJkaWN0cxgUIAEoCzIbLnJhZ21lc2guY29tbW9uLnYxLlZlcmRpY3RzSAASMwoGcHJvbXB0GBUgASgLMiEucmFnbWVzaC5jaGF0LnYxLlByb21wdEluc3BlY3Rpb25IAEIHCgVldmVudCJ/CgpBc2tTdGFydGVkEhEKCWFuc3dlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJEhsKE3N0YW5kYWxvbmVfcXVlc3Rpb24YAyABKAkSLQoDYWN0GAQgASgOMiAucmFnbWVzaC5jaGF0LnYxLkNvbnZlcnNhdGlvbkFjdCKIAQoLU3RhZ2VVcGRhdGUSJwoFc3RhZ2UYASABKA4yGC5yYWdtZXNoLmNvbW1vbi52MS5TdGFnZRIsCgZzdGF0dXMYAiABKA4yHC5yYWdtZXNoLmNoYXQudjEuU3RhZ2VTdGF0dXMSEgoKbGF0ZW5jeV91cxgDIAEoBBIOCgZkZXRhaWwYBCABKAki1AIKBFR1cm4SGgoIcXVlc3Rpb24YASABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgCIAEoCUIJukgGcgQogIBAEhoKCWFuc3dlcl9pZBgDIAEoCUIHukgEcgIYQBIsCghhc2tlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoJY2l0YXRpb25zGAUgAygLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25CCLpIBZIBAhBkEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEhcKBW1vZGVsGBQgASgJQgi6SAVyAxiAAhIrCgV0cmFjZRgVIAEoCzIcLnJhZ21lc2guY2hhdC52MS5BbnN3ZXJUcmFjZRIYCgZwZXJzb24YFiABKAlCCLpIBXIDGIABIlAKE0xpc3RTZXNzaW9uc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIqCghzZXNzaW9ucxgBIAMoCzIYLnJhZ21lc2guY2hhdC52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKgAQoHU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnR1cm5fY291bnQYBSABKA0iMgoRR2V0U2Vzc2lvblJlcXVlc3QSHQoKc2Vzc2lvbl9pZBgBIAEoCUIJukgGcgQQARhAImUKEkdldFNlc3Npb25SZXNwb25zZRIpCgdzZXNzaW9uGAEgASgLMhgucmFnbWVzaC5jaGF0LnYxLlNlc3Npb24SJAoFdHVybnMYAiADKAsyFS5yYWdtZXNoLmNoYXQudjEuVHVybiI1ChREZWxldGVTZXNzaW9uUmVxdWVzdBIdCgpzZXNzaW9uX2lkGAEgASgJQgm6SAZyBBABGEAiFwoVRGVsZXRlU2Vzc2lvblJlc3BvbnNlIsoBChVTdWJtaXRGZWVkYmFja1JlcXVlc3QSHAoJYW5zd2VyX2lkGAEgASgJQgm6SAZyBBABGEASMwoGcmF0aW5nGAIgASgOMhcucmFnbWVzaC5jaGF0LnYxLlJhdGluZ0IKukgHggEEEAEgABIZCgdjb21tZW50GAMgASgJQgi6SAVyAxiAIBJDCgdyZWFzb25zGAQgAygOMh8ucmFnbWVzaC5jaGF0LnYxLkZlZWRiYWNrUmVhc29uQhG6SA6SAQsQCCIHggEEEAEgACIYChZTdWJtaXRGZWVkYmFja1Jlc3BvbnNlKpUBCgtTdGFnZVN0YXR1cxIcChhTVEFHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIYChRTVEFHRV9TVEFUVVNfU1RBUlRFRBABEhkKFVNUQUdFX1NUQVRVU19GSU5JU0hFRBACEhkKFVNUQUdFX1NUQVRVU19ERUdSQURFRBADEhgKFFNUQUdFX1NUQVRVU19TS0lQUEVEEAQqyAEKDkZlZWRiYWNrUmVhc29uEh8KG0ZFRURCQUNLX1JFQVNPTl9VTlNQRUNJRklFRBAAEhkKFUZFRURCQUNLX1JFQVNPTl9XUk9ORxABEh4KGkZFRURCQUNLX1JFQVNPTl9JTkNPTVBMRVRFEAISHAoYRkVFREJBQ0tfUkVBU09OX09VVERBVEVEEAMSIgoeRkVFREJBQ0tfUkVBU09OX05PVF9VTkRFUlNUT09EEAQSGAoURkVFREJBQ0tfUkVBU09OX1RPTkUQBSpACgZSYXRpbmcSFgoSUkFUSU5HX1VOU1BFQ0lGSUVEEAASDQoJUkFUSU5HX1VQEAESDwoLUkFUSU5HX0RPV04QAjKnBAoLQ2hhdFNlcnZpY2USXQoDQXNrEhsucmFnbWVzaC5jaGF0LnYxLkFza1JlcXVlc3QaHC5yYWdtZXNoLmNoYXQudjEuQXNrUmVzcG9uc2UiGaK7GBUIwKkHEAEYAiABMICAgAI4oJwBSAEwARJtCgxMaXN0U2Vzc2lvbnMSJC5yYWdtZXNoLmNoYXQudjEuTGlzdFNlc3Npb25zUmVxdWVzdBolLnJhZ21lc2guY2hhdC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgARJnCgpHZXRTZXNzaW9uEiIucmFnbWVzaC5jaGF0LnYxLkdldFNlc3Npb25SZXF1ZXN0GiMucmFnbWVzaC5jaGF0LnYxLkdldFNlc3Npb25SZXNwb25zZSIQkAIBorsYCQiIJxADGAIgARJtCg1EZWxldGVTZXNzaW9uEiUucmFnbWVzaC5jaGF0LnYxLkRlbGV0ZVNlc3Npb25SZXF1ZXN0GiYucmFnbWVzaC5jaGF0LnYxLkRlbGV0ZVNlc3Npb25SZXNwb25zZSINorsYCQiIJxABGAIgARJyCg5TdWJtaXRGZWVkYmFjaxImLnJhZ21lc2guY2hhdC52MS5TdWJtaXRGZWVkYmFja1JlcXVlc3QaJy5yYWdtZXNoLmNoYXQudjEuU3VibWl0RmVlZGJhY2tSZXNwb25zZSIPorsYCwiIJxABGAIgAUgBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_chat_v1_answer_trace, file_ragmesh_chat_v1_conversation, file_ragmesh_chat_v1_tool, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChpyYWdtZXNoL2NoYXQvdjEvY2hhdC5wcm90bxIPcmFnbWVzaC5jaGF0LnYxIv0DCgpBc2tSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASIQoHY29ycG9yYRgDIAMoCUIQukgNkgEKECAiBnIEEAEYQBIWCgV0b3BfaxgEIAEoDUIHukgEKgIYMhIXCgVtb2RlbBgFIAEoCUIIukgFcgMYgAISKQoLdGVtcGVyYXR1cmUYBiABKAJCD7pIDAoKHQAAAEAtAAAAAEgAiAEBEi0KCGxhbmd1YWdlGAcgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2USKQoGZmlsdGVyGAggASgLMhkucmFnbWVzaC5jb21tb24udjEuRmlsdGVyEhQKDGJ5cGFzc19jYWNoZRgJIAEoCBIdCgptYXhfdG9rZW5zGAogASgNQgm6SAYqBBigjQYSMAoHaGlzdG9yeRgLIAMoCzIVLnJhZ21lc2guY2hhdC52MS5UdXJuQgi6SAWSAQIQZBIWCg5jcmVhdGVfc2Vzc2lvbhgMIAEoCBI0Cg10b29sX2RlY2lzaW9uGA0gASgLMh0ucmFnbWVzaC5jaGF0LnYxLlRvb2xEZWNpc2lvbhIWCg5pbnNwZWN0X3Byb21wdBgUIAEoCEIOCgxfdGVtcGVyYXR1cmUitQEKEFByb21wdEluc3BlY3Rpb24SFQoNYnVkZ2V0X3Rva2VucxgBIAEoDRIqCgVwYXJ0cxgCIAMoCzIbLnJhZ21lc2guY2hhdC52MS5Qcm9tcHRQYXJ0EjAKCG1lc3NhZ2VzGAMgAygLMh4ucmFnbWVzaC5jaGF0LnYxLlByb21wdE1lc3NhZ2USLAoIcGFzc2FnZXMYBCADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlIjkKClByb21wdFBhcnQSDAoEbmFtZRgBIAEoCRIOCgZ0b2tlbnMYAiABKA0SDQoFc2hhcmUYAyABKAEiKwoNUHJvbXB0TWVzc2FnZRIMCgRyb2xlGAEgASgJEgwKBHRleHQYAiABKAki0gUKC0Fza1Jlc3BvbnNlEi4KB3N0YXJ0ZWQYASABKAsyGy5yYWdtZXNoLmNoYXQudjEuQXNrU3RhcnRlZEgAEi0KBXN0YWdlGAIgASgLMhwucmFnbWVzaC5jaGF0LnYxLlN0YWdlVXBkYXRlSAASLQoHc291cmNlcxgDIAEoCzIaLnJhZ21lc2guY29tbW9uLnYxLlNvdXJjZXNIABIyCgp0ZXh0X2RlbHRhGAQgASgLMhwucmFnbWVzaC5jb21tb24udjEuVGV4dERlbHRhSAASKQoFcmVzZXQYBSABKAsyGC5yYWdtZXNoLmNvbW1vbi52MS5SZXNldEgAEi8KCGNpdGF0aW9uGAYgASgLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25IABIuCgV1c2FnZRgHIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VIABIzCgRkb25lGAggASgLMh0ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRG9uZUIE8LsYAUgAEi0KCGhhbmRvdmVyGAkgASgLMhkucmFnbWVzaC5jaGF0LnYxLkhhbmRvdmVySAASNwoNY2xhcmlmaWNhdGlvbhgKIAEoCzIeLnJhZ21lc2guY2hhdC52MS5DbGFyaWZpY2F0aW9uSAASMwoLc3VnZ2VzdGlvbnMYCyABKAsyHC5yYWdtZXNoLmNoYXQudjEuU3VnZ2VzdGlvbnNIABI0Cgl0b29sX2NhbGwYDCABKAsyHy5yYWdtZXNoLmNoYXQudjEuVG9vbENhbGxVcGRhdGVIABIvCgh2ZXJkaWN0cxgUIAEoCzIbLnJhZ21lc2guY29tbW9uLnYxLlZlcmRpY3RzSAASMwoGcHJvbXB0GBUgASgLMiEucmFnbWVzaC5jaGF0LnYxLlByb21wdEluc3BlY3Rpb25IAEIHCgVldmVudCJHCg1SZXBlYXRSZXF1ZXN0EjYKBGFza3MYASADKAsyHC5yYWdtZXNoLmNoYXQudjEuUmVwZWF0ZWRBc2tCCrpIB5IBBAgBEEAidQoLUmVwZWF0ZWRBc2sSNAoHcmVxdWVzdBgBIAEoCzIbLnJhZ21lc2guY2hhdC52MS5Bc2tSZXF1ZXN0Qga6SAPIAQESGQoIdHJhY2VfaWQYAiABKAlCB7pIBHICGCASFQoEZm9ybRgDIAEoCUIHukgEcgIYQCJuCg5SZXBlYXRSZXNwb25zZRIwCgdhbnN3ZXJzGAEgAygLMh8ucmFnbWVzaC5jaGF0LnYxLlJlcGVhdGVkQW5zd2VyEioKBWZvcm1zGAIgAygLMhsucmFnbWVzaC5jaGF0LnYxLkFuc3dlckZvcm0icwoOUmVwZWF0ZWRBbnN3ZXISDAoEZm9ybRgBIAEoCRIRCglhbnN3ZXJfaWQYAiABKAkSEgoKbGF0ZW5jeV91cxgDIAEoBBIsCgZlbmRpbmcYBCADKAsyHC5yYWdtZXNoLmNoYXQudjEuQXNrUmVzcG9uc2UiSwoKQW5zd2VyRm9ybRIMCgRmb3JtGAEgASgJEi8KCXJlc3BvbnNlcxgCIAMoCzIcLnJhZ21lc2guY2hhdC52MS5Bc2tSZXNwb25zZSJ/CgpBc2tTdGFydGVkEhEKCWFuc3dlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJEhsKE3N0YW5kYWxvbmVfcXVlc3Rpb24YAyABKAkSLQoDYWN0GAQgASgOMiAucmFnbWVzaC5jaGF0LnYxLkNvbnZlcnNhdGlvbkFjdCKIAQoLU3RhZ2VVcGRhdGUSJwoFc3RhZ2UYASABKA4yGC5yYWdtZXNoLmNvbW1vbi52MS5TdGFnZRIsCgZzdGF0dXMYAiABKA4yHC5yYWdtZXNoLmNoYXQudjEuU3RhZ2VTdGF0dXMSEgoKbGF0ZW5jeV91cxgDIAEoBBIOCgZkZXRhaWwYBCABKAki1AIKBFR1cm4SGgoIcXVlc3Rpb24YASABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgCIAEoCUIJukgGcgQogIBAEhoKCWFuc3dlcl9pZBgDIAEoCUIHukgEcgIYQBIsCghhc2tlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoJY2l0YXRpb25zGAUgAygLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25CCLpIBZIBAhBkEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEhcKBW1vZGVsGBQgASgJQgi6SAVyAxiAAhIrCgV0cmFjZRgVIAEoCzIcLnJhZ21lc2guY2hhdC52MS5BbnN3ZXJUcmFjZRIYCgZwZXJzb24YFiABKAlCCLpIBXIDGIABIlAKE0xpc3RTZXNzaW9uc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIqCghzZXNzaW9ucxgBIAMoCzIYLnJhZ21lc2guY2hhdC52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKgAQoHU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnR1cm5fY291bnQYBSABKA0iMgoRR2V0U2Vzc2lvblJlcXVlc3QSHQoKc2Vzc2lvbl9pZBgBIAEoCUIJukgGcgQQARhAImUKEkdldFNlc3Npb25SZXNwb25zZRIpCgdzZXNzaW9uGAEgASgLMhgucmFnbWVzaC5jaGF0LnYxLlNlc3Npb24SJAoFdHVybnMYAiADKAsyFS5yYWdtZXNoLmNoYXQudjEuVHVybiI1ChREZWxldGVTZXNzaW9uUmVxdWVzdBIdCgpzZXNzaW9uX2lkGAEgASgJQgm6SAZyBBABGEAiFwoVRGVsZXRlU2Vzc2lvblJlc3BvbnNlIsoBChVTdWJtaXRGZWVkYmFja1JlcXVlc3QSHAoJYW5zd2VyX2lkGAEgASgJQgm6SAZyBBABGEASMwoGcmF0aW5nGAIgASgOMhcucmFnbWVzaC5jaGF0LnYxLlJhdGluZ0IKukgHggEEEAEgABIZCgdjb21tZW50GAMgASgJQgi6SAVyAxiAIBJDCgdyZWFzb25zGAQgAygOMh8ucmFnbWVzaC5jaGF0LnYxLkZlZWRiYWNrUmVhc29uQhG6SA6SAQsQCCIHggEEEAEgACIYChZTdWJtaXRGZWVkYmFja1Jlc3BvbnNlKpUBCgtTdGFnZVN0YXR1cxIcChhTVEFHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIYChRTVEFHRV9TVEFUVVNfU1RBUlRFRBABEhkKFVNUQUdFX1NUQVRVU19GSU5JU0hFRBACEhkKFVNUQUdFX1NUQVRVU19ERUdSQURFRBADEhgKFFNUQUdFX1NUQVRVU19TS0lQUEVEEAQqyAEKDkZlZWRiYWNrUmVhc29uEh8KG0ZFRURCQUNLX1JFQVNPTl9VTlNQRUNJRklFRBAAEhkKFUZFRURCQUNLX1JFQVNPTl9XUk9ORxABEh4KGkZFRURCQUNLX1JFQVNPTl9JTkNPTVBMRVRFEAISHAoYRkVFREJBQ0tfUkVBU09OX09VVERBVEVEEAMSIgoeRkVFREJBQ0tfUkVBU09OX05PVF9VTkRFUlNUT09EEAQSGAoURkVFREJBQ0tfUkVBU09OX1RPTkUQBSpACgZSYXRpbmcSFgoSUkFUSU5HX1VOU1BFQ0lGSUVEEAASDQoJUkFUSU5HX1VQEAESDwoLUkFUSU5HX0RPV04QAjKMBQoLQ2hhdFNlcnZpY2USXQoDQXNrEhsucmFnbWVzaC5jaGF0LnYxLkFza1JlcXVlc3QaHC5yYWdtZXNoLmNoYXQudjEuQXNrUmVzcG9uc2UiGaK7GBUIwKkHEAEYAiABMICAgAI4oJwBSAEwARJjCgZSZXBlYXQSHi5yYWdtZXNoLmNoYXQudjEuUmVwZWF0UmVxdWVzdBofLnJhZ21lc2guY2hhdC52MS5SZXBlYXRSZXNwb25zZSIYorsYFAiQThABGAEgATCAgIACOKCcAUgBEm0KDExpc3RTZXNzaW9ucxIkLnJhZ21lc2guY2hhdC52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiUucmFnbWVzaC5jaGF0LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiABEmcKCkdldFNlc3Npb24SIi5yYWdtZXNoLmNoYXQudjEuR2V0U2Vzc2lvblJlcXVlc3QaIy5yYWdtZXNoLmNoYXQudjEuR2V0U2Vzc2lvblJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiABEm0KDURlbGV0ZVNlc3Npb24SJS5yYWdtZXNoLmNoYXQudjEuRGVsZXRlU2Vzc2lvblJlcXVlc3QaJi5yYWdtZXNoLmNoYXQudjEuRGVsZXRlU2Vzc2lvblJlc3BvbnNlIg2iuxgJCIgnEAEYAiABEnIKDlN1Ym1pdEZlZWRiYWNrEiYucmFnbWVzaC5jaGF0LnYxLlN1Ym1pdEZlZWRiYWNrUmVxdWVzdBonLnJhZ21lc2guY2hhdC52MS5TdWJtaXRGZWVkYmFja1Jlc3BvbnNlIg+iuxgLCIgnEAEYAiABSAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_chat_v1_answer_trace, file_ragmesh_chat_v1_conversation, file_ragmesh_chat_v1_tool, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A question.
@@ -379,6 +379,160 @@ export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
   messageDesc(file_ragmesh_chat_v1_chat, 4);
 
 /**
+ * Questions of one caller.
+ *
+ * @generated from message ragmesh.chat.v1.RepeatRequest
+ */
+export type RepeatRequest = Message<"ragmesh.chat.v1.RepeatRequest"> & {
+  /**
+   * The questions.
+   *
+   * @generated from field: repeated ragmesh.chat.v1.RepeatedAsk asks = 1;
+   */
+  asks: RepeatedAsk[];
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.RepeatRequest.
+ * Use `create(RepeatRequestSchema)` to create a new message.
+ */
+export const RepeatRequestSchema: GenMessage<RepeatRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 5);
+
+/**
+ * A question that was answered before.
+ *
+ * @generated from message ragmesh.chat.v1.RepeatedAsk
+ */
+export type RepeatedAsk = Message<"ragmesh.chat.v1.RepeatedAsk"> & {
+  /**
+   * The question.
+   *
+   * @generated from field: ragmesh.chat.v1.AskRequest request = 1;
+   */
+  request?: AskRequest | undefined;
+
+  /**
+   * Trace of the question, for its record.
+   *
+   * @generated from field: string trace_id = 2;
+   */
+  traceId: string;
+
+  /**
+   * The form that the caller has. Empty: none.
+   *
+   * @generated from field: string form = 3;
+   */
+  form: string;
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.RepeatedAsk.
+ * Use `create(RepeatedAskSchema)` to create a new message.
+ */
+export const RepeatedAskSchema: GenMessage<RepeatedAsk> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 6);
+
+/**
+ * The answers.
+ *
+ * @generated from message ragmesh.chat.v1.RepeatResponse
+ */
+export type RepeatResponse = Message<"ragmesh.chat.v1.RepeatResponse"> & {
+  /**
+   * One for each question, in their order.
+   *
+   * @generated from field: repeated ragmesh.chat.v1.RepeatedAnswer answers = 1;
+   */
+  answers: RepeatedAnswer[];
+
+  /**
+   * Forms that the caller does not have.
+   *
+   * @generated from field: repeated ragmesh.chat.v1.AnswerForm forms = 2;
+   */
+  forms: AnswerForm[];
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.RepeatResponse.
+ * Use `create(RepeatResponseSchema)` to create a new message.
+ */
+export const RepeatResponseSchema: GenMessage<RepeatResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 7);
+
+/**
+ * An answer, recorded.
+ *
+ * @generated from message ragmesh.chat.v1.RepeatedAnswer
+ */
+export type RepeatedAnswer = Message<"ragmesh.chat.v1.RepeatedAnswer"> & {
+  /**
+   * The form of all but its end. Empty: the question is one for Ask, and nothing was recorded.
+   *
+   * @generated from field: string form = 1;
+   */
+  form: string;
+
+  /**
+   * Id of the answer.
+   *
+   * @generated from field: string answer_id = 2;
+   */
+  answerId: string;
+
+  /**
+   * Latency of its stages, in microseconds.
+   *
+   * @generated from field: uint64 latency_us = 3;
+   */
+  latencyUs: bigint;
+
+  /**
+   * Its last events: records that failed, and `done`.
+   *
+   * @generated from field: repeated ragmesh.chat.v1.AskResponse ending = 4;
+   */
+  ending: AskResponse[];
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.RepeatedAnswer.
+ * Use `create(RepeatedAnswerSchema)` to create a new message.
+ */
+export const RepeatedAnswerSchema: GenMessage<RepeatedAnswer> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 8);
+
+/**
+ * All events of an answer but the last ones, without its id and times. Its name is a digest of its content.
+ *
+ * @generated from message ragmesh.chat.v1.AnswerForm
+ */
+export type AnswerForm = Message<"ragmesh.chat.v1.AnswerForm"> & {
+  /**
+   * The name.
+   *
+   * @generated from field: string form = 1;
+   */
+  form: string;
+
+  /**
+   * The events.
+   *
+   * @generated from field: repeated ragmesh.chat.v1.AskResponse responses = 2;
+   */
+  responses: AskResponse[];
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.AnswerForm.
+ * Use `create(AnswerFormSchema)` to create a new message.
+ */
+export const AnswerFormSchema: GenMessage<AnswerForm> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 9);
+
+/**
  * The question is accepted.
  *
  * @generated from message ragmesh.chat.v1.AskStarted
@@ -418,7 +572,7 @@ export type AskStarted = Message<"ragmesh.chat.v1.AskStarted"> & {
  * Use `create(AskStartedSchema)` to create a new message.
  */
 export const AskStartedSchema: GenMessage<AskStarted> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 5);
+  messageDesc(file_ragmesh_chat_v1_chat, 10);
 
 /**
  * A stage began or ended.
@@ -460,7 +614,7 @@ export type StageUpdate = Message<"ragmesh.chat.v1.StageUpdate"> & {
  * Use `create(StageUpdateSchema)` to create a new message.
  */
 export const StageUpdateSchema: GenMessage<StageUpdate> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 6);
+  messageDesc(file_ragmesh_chat_v1_chat, 11);
 
 /**
  * A question and its answer.
@@ -537,7 +691,7 @@ export type Turn = Message<"ragmesh.chat.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export const TurnSchema: GenMessage<Turn> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 7);
+  messageDesc(file_ragmesh_chat_v1_chat, 12);
 
 /**
  * Selects sessions.
@@ -565,7 +719,7 @@ export type ListSessionsRequest = Message<"ragmesh.chat.v1.ListSessionsRequest">
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 8);
+  messageDesc(file_ragmesh_chat_v1_chat, 13);
 
 /**
  * Sessions.
@@ -593,7 +747,7 @@ export type ListSessionsResponse = Message<"ragmesh.chat.v1.ListSessionsResponse
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 9);
+  messageDesc(file_ragmesh_chat_v1_chat, 14);
 
 /**
  * A session, without its turns.
@@ -642,7 +796,7 @@ export type Session = Message<"ragmesh.chat.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 10);
+  messageDesc(file_ragmesh_chat_v1_chat, 15);
 
 /**
  * Names a session.
@@ -663,7 +817,7 @@ export type GetSessionRequest = Message<"ragmesh.chat.v1.GetSessionRequest"> & {
  * Use `create(GetSessionRequestSchema)` to create a new message.
  */
 export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 11);
+  messageDesc(file_ragmesh_chat_v1_chat, 16);
 
 /**
  * The session.
@@ -691,7 +845,7 @@ export type GetSessionResponse = Message<"ragmesh.chat.v1.GetSessionResponse"> &
  * Use `create(GetSessionResponseSchema)` to create a new message.
  */
 export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 12);
+  messageDesc(file_ragmesh_chat_v1_chat, 17);
 
 /**
  * Names a session.
@@ -712,7 +866,7 @@ export type DeleteSessionRequest = Message<"ragmesh.chat.v1.DeleteSessionRequest
  * Use `create(DeleteSessionRequestSchema)` to create a new message.
  */
 export const DeleteSessionRequestSchema: GenMessage<DeleteSessionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 13);
+  messageDesc(file_ragmesh_chat_v1_chat, 18);
 
 /**
  * The session is deleted.
@@ -727,7 +881,7 @@ export type DeleteSessionResponse = Message<"ragmesh.chat.v1.DeleteSessionRespon
  * Use `create(DeleteSessionResponseSchema)` to create a new message.
  */
 export const DeleteSessionResponseSchema: GenMessage<DeleteSessionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 14);
+  messageDesc(file_ragmesh_chat_v1_chat, 19);
 
 /**
  * A rating of an answer.
@@ -769,7 +923,7 @@ export type SubmitFeedbackRequest = Message<"ragmesh.chat.v1.SubmitFeedbackReque
  * Use `create(SubmitFeedbackRequestSchema)` to create a new message.
  */
 export const SubmitFeedbackRequestSchema: GenMessage<SubmitFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 15);
+  messageDesc(file_ragmesh_chat_v1_chat, 20);
 
 /**
  * The feedback is stored.
@@ -784,7 +938,7 @@ export type SubmitFeedbackResponse = Message<"ragmesh.chat.v1.SubmitFeedbackResp
  * Use `create(SubmitFeedbackResponseSchema)` to create a new message.
  */
 export const SubmitFeedbackResponseSchema: GenMessage<SubmitFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 16);
+  messageDesc(file_ragmesh_chat_v1_chat, 21);
 
 /**
  * What happened to a stage.
@@ -959,6 +1113,17 @@ export const ChatService: GenService<{
     methodKind: "server_streaming";
     input: typeof AskRequestSchema;
     output: typeof AskResponseSchema;
+  },
+  /**
+   * Answers questions that one caller asks at the same time and that the cache answers as before: each is checked and recorded as by
+   * Ask, and what they have in common is done once. A question that is not answered here is one for Ask.
+   *
+   * @generated from rpc ragmesh.chat.v1.ChatService.Repeat
+   */
+  repeat: {
+    methodKind: "unary";
+    input: typeof RepeatRequestSchema;
+    output: typeof RepeatResponseSchema;
   },
   /**
    * Returns sessions of the user, the latest first.

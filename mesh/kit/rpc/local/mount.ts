@@ -2,6 +2,7 @@ import type { DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { abortedBy, rpcError } from '../../base/errors.ts';
+import { authorizationOf } from '../context.ts';
 import { type Invocable, type MessageStream, Reply } from '../invoke.ts';
 import { SingleMessage } from '../messages/single-message.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
@@ -65,12 +66,6 @@ function openCall(
     call.onEnd(() => signal.removeEventListener('abort', onAbort));
   }
   return call;
-}
-
-function authorizationOf(header: HeadersInit | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  const isPlain = !(header instanceof Headers) && !Array.isArray(header);
-  return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
 }
 
 function relay(first: Promise<IteratorResult<Message>>, output: MessageStream): MessageStream {
