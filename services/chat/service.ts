@@ -10,11 +10,11 @@ import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
 import { restoreTurn } from './ask/masking/turns.ts';
+import { createRepeat, type RepeatDeps } from './cache/repeat/repeat.ts';
 import { createErasureRpcs } from './erasure/rpcs.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
 import { createConversationRpcs } from './handover/conversation-rpcs.ts';
 import { createInboxRpcs } from './handover/inbox/rpcs.ts';
-import { createRepeat, type RepeatDeps } from './repeat/repeat.ts';
 import type { Owner } from './sessions/owner.ts';
 
 /** Sessions of a page if the request names no number. */

@@ -1,12 +1,18 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ChatService, type RepeatRequest, type RepeatResponseSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import {
+  type AnswerForm,
+  AnswerFormSchema,
+  ChatService,
+  type RepeatRequest,
+  type RepeatResponseSchema,
+} from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { collect } from '#kit/base/streams.ts';
-import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
+import { type AskEvent, type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
 
 // Questions that are repeated, as callers of the edge see them.
 
@@ -19,16 +25,19 @@ let now: number;
 let answerCount: number;
 
 const passage = { chunkId: 'c1', documentId: 'd1', corpus: 'help', title: 'Returns', text: 'Within 30 days.' };
-const formOf = (text: string) => ({
-  form: `form of ${text}`,
-  responses: [
-    { event: { case: 'started' as const, value: { standaloneQuestion: 'q' } } },
-    { event: { case: 'stage' as const, value: { stage: 1, status: 2, detail: 'hit in memory' } } },
-    { event: { case: 'sources' as const, value: { passages: [passage] } } },
-    { event: { case: 'textDelta' as const, value: { text } } },
-    { event: { case: 'citation' as const, value: { ...passage, marker: 1 } } },
-  ],
-});
+function formOf(text: string): AnswerForm {
+  const responses: AskEvent[] = [
+    { case: 'started', value: { standaloneQuestion: 'q' } },
+    { case: 'stage', value: { stage: 1, status: 2, detail: 'hit in memory' } },
+    { case: 'sources', value: { passages: [passage] } },
+    { case: 'textDelta', value: { text } },
+    { case: 'citation', value: { ...passage, marker: 1 } },
+  ];
+  return create(AnswerFormSchema, {
+    form: `form of ${text}`,
+    responses: responses.map((event) => ({ event }) as never),
+  });
+}
 const doneOf = (answerId: string) => ({
   case: 'done' as const,
   value: { outcome: AnswerOutcome.ANSWERED, answerId, cacheLayer: CacheLayer.MEMORY },
@@ -38,7 +47,7 @@ async function repeat(request: RepeatRequest): Promise<MessageInitShape<typeof R
   repeats.push(request);
   if (isAway) throw unavailable('chat', 'away');
   await held?.promise;
-  const forms = new Map<string, ReturnType<typeof formOf>>();
+  const forms = new Map<string, AnswerForm>();
   const answers = request.asks.map(({ request: asked, form: known }) => {
     const text = texts.get(asked?.question ?? '');
     if (text === undefined) return {};

@@ -4,12 +4,12 @@ import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { FilterSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { within } from '#kit/base/within.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import { backgroundCall } from '../answer/background.ts';
-import type { Guardrails } from '../ask/guardrails/guardrails.ts';
-import { findCurated, type WalkDeps } from '../ask/walk.ts';
-import { toCacheKey } from '../cache/key.ts';
-import { choose, listVisible } from '../cache/lookup.ts';
-import { type Given, isPlain } from '../cache/repeats.ts';
+import { backgroundCall } from '../../answer/background.ts';
+import type { Guardrails } from '../../ask/guardrails/guardrails.ts';
+import { findCurated, type WalkDeps } from '../../ask/walk.ts';
+import { toCacheKey } from '../key.ts';
+import { choose, listVisible } from '../lookup.ts';
+import { type Given, isPlain } from '../repeats.ts';
 
 /** What the search of answers that can be given again needs. */
 export type FindGivenDeps = WalkDeps & { guardrails: Guardrails };

@@ -10,7 +10,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { withOwnParts } from '#kit/answers/repeat.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type ChatMesh, gather, passagesOf, says, startChat } from '../testing/chat.ts';
+import { type ChatMesh, gather, passagesOf, says, startChat } from '../../testing/chat.ts';
 
 // Answers that are given again, beside the same questions asked.
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { type AnswerForm, AnswerFormSchema, AskResponseSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { withOwnParts } from '#kit/answers/repeat.ts';
-import type { Given } from '../cache/repeats.ts';
+import type { Given } from '../repeats.ts';
 
 const forms = new WeakMap<Given, AnswerForm>();
 
