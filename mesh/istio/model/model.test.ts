@@ -29,6 +29,7 @@ describe('the matrix of calls', () => {
     expect(ofEdge.filter((cell) => !published.includes(cell))).toEqual([
       'edge -> accounts CredentialService.ReportKeyUses',
       'edge -> accounts CredentialService.SyncCredentials',
+      'edge -> chat ChatService.Repeat',
       'edge -> embedding EmbeddingService.Embed',
       'edge -> embedding EmbeddingService.ListModels',
       'edge -> llm-gateway LLMGatewayService.Generate',
@@ -40,6 +41,7 @@ describe('the matrix of calls', () => {
     const methods = services.flatMap(({ contracts }) => contracts.flatMap((contract) => contract.methods));
     const retried = new Set(model.calls.filter(({ rpc }) => rpc.retryCount > 0).map(({ rpc }) => rpc.path));
     expect(retried).not.toContain('/ragmesh.chat.v1.ChatService/Ask');
+    expect(retried).not.toContain('/ragmesh.chat.v1.ChatService/Repeat');
     expect(retried).not.toContain('/ragmesh.llm_gateway.v1.LLMGatewayService/Generate');
     expect(retried).toContain('/ragmesh.retrieval.v1.RetrievalService/Retrieve');
     expect(methods.length).toBeGreaterThan(retried.size);
