@@ -17,7 +17,7 @@ import type { JobStore } from './job-store.ts';
 /** Jobs of a page if the request names no number. */
 const defaultPageSize = 50;
 /** Interval of reading a job that is watched, in milliseconds: it may run in another process. */
-const pollMs = 500;
+const pollMs = 200;
 /** Searches of a job: its questions times its ways. */
 const maxSearches = 200_000;
 

@@ -147,11 +147,11 @@ test('jobs belong to their tenant, and only an operator starts, sees and cancels
   await expect(one.jobs.cancelJob({ jobId }, stranger)).rejects.toMatchObject({ code: Code.NotFound });
   const reader = await one.mesh.as(testPrincipal({ roles: [Role.READER, Role.EDITOR, Role.AUDITOR] }));
   for (const call of [
-    one.jobs.startJob({ run: { dataSet: 'set' } }, reader),
-    one.jobs.listJobs({}, reader),
-    one.jobs.cancelJob({ jobId }, reader),
-    lastOf(one.jobs, jobId, reader),
+    () => one.jobs.startJob({ run: { dataSet: 'set' } }, reader),
+    () => one.jobs.listJobs({}, reader),
+    () => one.jobs.cancelJob({ jobId }, reader),
+    () => lastOf(one.jobs, jobId, reader),
   ]) {
-    await expect(call).rejects.toMatchObject({ code: Code.PermissionDenied });
+    await expect(call()).rejects.toMatchObject({ code: Code.PermissionDenied });
   }
 });
