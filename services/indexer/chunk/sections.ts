@@ -26,8 +26,7 @@ export function sectionsOf(text: string, blocks: readonly Block[], title: string
   const joined: Section[] = [];
   for (const section of sections) {
     const last = joined.at(-1);
-    if (last !== undefined && belongTogether(last, section, targetTokens))
-      joined[joined.length - 1] = join(last, section);
+    if (last !== undefined && belongTogether(last, section, targetTokens)) append(last, section);
     else joined.push(section);
   }
   return joined;
@@ -66,12 +65,19 @@ function attachBareHeadings(sections: readonly Section[]): Section[] {
   const attached: Section[] = [];
   let bare: Section | undefined;
   for (const section of sections) {
-    const isInside: boolean = bare !== undefined && startsWith(section.path, bare.path) && section.path !== bare.path;
-    if (bare !== undefined && !isInside) attached.push(bare);
-    const whole: Section = bare !== undefined && isInside ? { ...join(bare, section), path: section.path } : section;
-    bare = undefined;
-    if (whole.blocks.every(({ kind }) => kind === 'heading')) bare = whole;
-    else attached.push(whole);
+    const { path } = section;
+    let whole = section;
+    if (bare !== undefined && startsWith(path, bare.path)) {
+      append(bare, section);
+      whole = bare;
+      whole.path = path;
+    } else if (bare !== undefined) attached.push(bare);
+    // What it was joined with has only headings.
+    if (section.blocks.every(({ kind }) => kind === 'heading')) bare = whole;
+    else {
+      bare = undefined;
+      attached.push(whole);
+    }
   }
   if (bare !== undefined) attached.push(bare);
   return attached;
@@ -86,14 +92,13 @@ function belongTogether(before: Section, after: Section, targetTokens: number): 
   return isEqual(parent, before.path.slice(0, -1)) || isEqual(parent, before.path);
 }
 
-function join(before: Section, after: Section): Section {
+/** Adds the blocks of the next section to a section, whose path becomes what both share. Costs as much as the added one is long. */
+function append(section: Section, next: Section): void {
   let shared = 0;
-  while (shared < before.path.length && before.path[shared] === after.path[shared]) shared++;
-  return {
-    path: before.path.slice(0, shared),
-    blocks: [...before.blocks, ...after.blocks],
-    tokens: before.tokens + after.tokens,
-  };
+  while (shared < section.path.length && section.path[shared] === next.path[shared]) shared++;
+  section.path = section.path.slice(0, shared);
+  for (const block of next.blocks) section.blocks.push(block);
+  section.tokens += next.tokens;
 }
 
 function startsWith(path: readonly string[], start: readonly string[]): boolean {
