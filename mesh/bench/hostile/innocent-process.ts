@@ -40,8 +40,8 @@ function timed(path: string, body: string | undefined, key: string | undefined, 
       response.on('error', () => resolve('cut'));
       response.on('end', () => {
         const isRight = response.statusCode === 200 && (body === undefined || text.includes('event: done'));
-        const reason = /"reason": ?"(\w+)"/.exec(text)?.[1] ?? 'no end';
-        resolve(isRight ? performance.now() - startedAt : `${response.statusCode} ${reason}`);
+        const reason = [...text.matchAll(/"(?:reason|scope|limit)": ?"(\w+)"/g)].map(([, word]) => word).join(' ');
+        resolve(isRight ? performance.now() - startedAt : `${response.statusCode} ${reason || 'no end'}`);
       });
     });
     sent.end(body);
