@@ -82,13 +82,18 @@ export function createChunkReader(): ChunkReader {
     read({ choices, usage }, events) {
       const choice = firstOf(choices);
       const counted = usage ?? choice?.usage;
-      if (counted) events.push({ kind: 'usage', usage: toUsage(counted) });
-      if (choice === undefined) return;
+      const pushUsage = () => {
+        if (counted) events.push({ kind: 'usage', usage: toUsage(counted) });
+      };
+      if (choice === undefined) return pushUsage();
       // Some servers repeat the whole message at the end.
       const content = choice.delta ?? (end === undefined ? choice.message : undefined);
       const count = events.length;
       if (content) readContent(content, !choice.delta, events);
-      if (end !== undefined && !isReopened && events.length > count) {
+      const hasContent = events.length > count;
+      // After the content of its chunk, which it counts.
+      pushUsage();
+      if (end !== undefined && !isReopened && hasContent) {
         isReopened = true;
         events.push({ kind: 'end', outcome: Outcome.TRUNCATED, reason: `no end after the content behind "${end}"` });
       }

@@ -300,7 +300,7 @@ describe('of a reply in one piece', () => {
   };
 
   test('a server that does not stream is read all the same', async () => {
-    expect((await eventsOf(jsonReply(200, completion))).map(({ kind }) => kind)).toEqual(['usage', 'text', 'end']);
+    expect((await eventsOf(jsonReply(200, completion))).map(({ kind }) => kind)).toEqual(['text', 'usage', 'end']);
   });
 
   test('an error with a status of success is an error', async () => {

@@ -129,8 +129,7 @@ async function resultOf(gateway: TestGateway, model: string, run: number) {
   });
   await eventually(async () => expect(await gateway.metric('ragmesh_llm_ledger_pending')).toBe(0));
   const charged = gateway.entries.get(requestId)?.usages.map(({ usage }) => usage);
-  // Of an interrupted reply the text behind the provider's last count is estimated, and a stream has that count elsewhere.
-  return { seen, isCharged: charged !== undefined, charged: 'outcome' in seen ? charged : undefined };
+  return { seen, charged };
 }
 
 function shown(responses: readonly GenerateResponse[]) {
