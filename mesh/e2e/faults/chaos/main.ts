@@ -33,7 +33,8 @@ async function run(): Promise<number> {
   for (const { names, start } of worlds) {
     if (!names.some(isChosen)) continue;
     await using world = await start();
-    results.push(...(await runCells(world, chosen, (result) => process.stdout.write(`${describeCell(result)}\n`))));
+    const onCell = (result: CellResult) => process.stdout.write(`${describeCell(result)}\n`);
+    results.push(...(await runCells(world, chosen, { onCell })));
   }
   const wrongCount = results.filter(({ problems }) => problems.length > 0).length;
   process.stdout.write(`${results.length} cells, ${wrongCount} wrong\n`);

@@ -19,15 +19,12 @@ export const adapter = defineAdapter({
   },
   create({ words, topic, least }): Guardrail {
     const known = new Map(words.map((word) => [fold(word), word]));
-    // The longest first: of two words that begin alike, the text has the longer one.
-    const alternatives = [...known.keys()]
-      .filter((word) => word !== '')
-      .sort((a, b) => b.length - a.length)
-      .map(toPattern);
-    const pattern = new RegExp(alternatives.join('|'), 'gu');
+    const patterns = toPatterns([...known.keys()].filter((word) => word !== ''));
     const find = (text: string): Finding[] => {
-      if (alternatives.length === 0) return [];
-      const found = new Set([...fold(text).matchAll(pattern)].map(([word]) => known.get(word) ?? word));
+      const folded = fold(text);
+      const found = new Set(
+        patterns.flatMap((pattern) => [...folded.matchAll(pattern)].map(([word]) => known.get(word) ?? word)),
+      );
       if (found.size < least) return [];
       if (topic !== '') return [{ category: GuardrailCategory.TOPIC, rule: topic, score: 1 }];
       return [...found].slice(0, 8).map((rule) => ({ category: GuardrailCategory.WORD, rule, score: 1 }));
@@ -48,7 +45,15 @@ const fold = (text: string): string =>
 const wordly = '[\\p{Script=Latin}\\p{Script=Cyrillic}\\p{Script=Greek}\\p{N}_]';
 const isWordly = (character: string | undefined) => character !== undefined && new RegExp(wordly, 'u').test(character);
 
-function toPattern(word: string): string {
-  const escaped = word.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-  return `${isWordly(word.at(0)) ? `(?<!${wordly})` : ''}${escaped}${isWordly(word.at(-1)) ? `(?!${wordly})` : ''}`;
+// One for each kind of edges: with the edges at each word, a list of 10,000 words takes 200 ms a text in place of 0.1.
+function toPatterns(words: readonly string[]): RegExp[] {
+  const before = (word: string) => (isWordly(word.at(0)) ? `(?<!${wordly})` : '');
+  const after = (word: string) => (isWordly(word.at(-1)) ? `(?!${wordly})` : '');
+  // The longest first: of two words that begin alike, the text has the longer one.
+  const sorted = [...words].sort((a, b) => b.length - a.length);
+  return [...Map.groupBy(sorted, (word) => `${before(word)} ${after(word)}`).values()].map((group) => {
+    const [first = ''] = group;
+    const alternatives = group.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|');
+    return new RegExp(`${before(first)}(?:${alternatives})${after(first)}`, 'gu');
+  });
 }
