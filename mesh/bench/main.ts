@@ -3,6 +3,7 @@ import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
 import { benchCapacity } from './capacity/capacity.ts';
 import { benchCosts } from './costs/costs.ts';
+import { benchPrivacy } from './costs/privacy.ts';
 import { benchHostile } from './hostile/hostile.ts';
 import { benchIngest } from './ingest/ingest.ts';
 import { benchLlm } from './llm/llm.ts';
@@ -13,13 +14,14 @@ import { benchParse } from './parse/parse.ts';
 import { benchRetrieval } from './retrieval/retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | wire | parse | ingest | hostile] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | privacy | cache | capacity | retrieval | vectors | llm | wire | parse | ingest | hostile] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
   mounts    our grpc mount against bare grpc-js, the local mount against the grpc mount
   answers   cached answers through the edge against a bare stream; time to the first text; costs
   costs     CPU of a cached answer, a generated one and a gateway request: one process, and the edge apart
+  privacy   CPU and time of a generated and of a cached answer, with masking of personal data and guardrails, and with neither; three minutes
   cache     look-ups that hit, layer by layer, over gRPC and in process; those in Redis against a bare GET
   capacity  what a request costs each process of a deployment over PostgreSQL and Redis; writes deployments/capacity/costs.json,
             from which npm run plan computes; needs both servers; only if it is named
@@ -61,6 +63,7 @@ if (values.help) {
     ...(chosen('mounts') ? await benchMounts() : []),
     ...(chosen('answers') ? await benchAnswers(values.data) : []),
     ...(chosen('answers') || chosen('costs') ? await benchCosts() : []),
+    ...(chosen('privacy') ? await benchPrivacy() : []),
     ...(chosen('cache') ? await benchCache() : []),
     ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
       ? await benchRetrieval(values.data, { ...values, index: values.index })

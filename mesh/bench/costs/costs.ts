@@ -1,34 +1,17 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { create, toBinary } from '@bufbuild/protobuf';
-import { AskRequestSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { services } from '../../run.ts';
 import { createPostClient } from '../llm/llm-clients.ts';
 import { callsPerSecond, median, type Row } from '../measure.ts';
-import { createRawClient } from '../raw-client.ts';
+import { createAskClient } from './ask-client.ts';
+import { type CostProcessInit, type CostProcessReady, cpuUsOfProcess, createChildren } from './children.ts';
 
 // CPU that a request costs in all processes of the mesh together, for each way to spread the services over processes. Rounds take
 // turns, so that a noisy machine hits all alike. The load is in this process and is not counted.
-
-/** What a process of the mesh is started with. */
-export interface CostProcessInit {
-  services: string[];
-  dataDir: string;
-  addresses: Record<string, string>;
-  key: string;
-  providerUrl: string;
-}
-
-/** What it reports when it is ready. */
-export interface CostProcessReady {
-  grpcPort: number;
-  edgePort: number;
-  questions: string[];
-}
 
 /** One way to spread the services over processes. */
 interface Topology {
@@ -61,12 +44,7 @@ const callers = 32;
 export async function benchCosts(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-costs-'));
   const key = randomBytes(24).toString('base64url');
-  const started: ChildProcess[] = [];
-  const start = async <T>(file: string, ...args: string[]) => {
-    const child = fork(new URL(file, import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    started.push(child);
-    return { child, ready: await messageOf<T>(child) };
-  };
+  const { start, end } = createChildren();
   try {
     const provider = await start<{ port: number }>('../llm/llm-provider.ts');
     const providerUrl = `http://127.0.0.1:${provider.ready.port}/v1`;
@@ -76,7 +54,8 @@ export async function benchCosts(): Promise<Row[]> {
       addresses: Record<string, string> = {},
       file = './process.ts',
     ) => {
-      const init: CostProcessInit = { services: chosen, dataDir: join(folder, name), addresses, key, providerUrl };
+      const dataDir = join(folder, name);
+      const init: CostProcessInit = { services: chosen, dataDir, addresses, key, providerUrl, isPrivate: false };
       return start<CostProcessReady>(file, JSON.stringify(init));
     };
     const all = services.map(({ name }) => name);
@@ -101,23 +80,9 @@ export async function benchCosts(): Promise<Row[]> {
       key,
     );
   } finally {
-    const ended = started.map((child) => new Promise((resolve) => child.once('exit', resolve)));
-    for (const child of started.reverse()) if (child.connected) child.disconnect();
-    await Promise.all(ended);
+    await end();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function messageOf<T>(child: ChildProcess, question?: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null) => reject(new Error(`a server ended with ${code}`));
-    child.once('exit', onExit);
-    child.once('message', (message) => {
-      child.off('exit', onExit);
-      resolve(message as T);
-    });
-    if (question !== undefined) child.send(question);
-  });
 }
 
 const authorization = (key: string) => ({ authorization: `Bearer ${key}` });
@@ -162,22 +127,6 @@ const kinds: readonly Kind[] = [
     },
   },
 ];
-
-// Asks one question after another.
-function createAskClient(edgePort: number, key: string, questions: readonly string[], bypassCache: boolean) {
-  const bodies = questions.map((question) =>
-    toBinary(AskRequestSchema, create(AskRequestSchema, { question, bypassCache })),
-  );
-  const path = `/${ChatService.typeName}/Ask`;
-  const clients = bodies.map((body) => createRawClient(`http://127.0.0.1:${edgePort}`, path, body, key));
-  let next = 0;
-  return {
-    call: () => clients[next++ % clients.length]?.call() ?? Promise.reject(new Error('there is no question')),
-    close: () => {
-      for (const client of clients) client.close();
-    },
-  };
-}
 
 async function measure(meshes: Record<TopologyName, Topology>, key: string): Promise<Row[]> {
   const progress = createProgress();
@@ -247,6 +196,6 @@ async function measure(meshes: Record<TopologyName, Topology>, key: string): Pro
 }
 
 async function cpuUsOf({ processes }: Topology): Promise<number> {
-  const used = await Promise.all(processes.map((child) => messageOf<{ cpuUs: number }>(child, 'cpu')));
-  return used.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+  const used = await Promise.all(processes.map(cpuUsOfProcess));
+  return used.reduce((sum, cpuUs) => sum + cpuUs, 0);
 }

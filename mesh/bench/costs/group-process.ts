@@ -10,8 +10,8 @@ import { createProgress } from '../../cli/progress.ts';
 import { findFiles } from '../../cli/upload/upload.ts';
 import { startGroup } from '../../group/primary.ts';
 import { cpuMsOf } from '../process-cpu.ts';
+import type { CostProcessInit, CostProcessReady } from './children.ts';
 import { costConfig } from './config.ts';
-import type { CostProcessInit, CostProcessReady } from './costs.ts';
 
 // The primary of a group of two workers for the benchmark of costs. It reports the CPU time that all processes of the group have used.
 

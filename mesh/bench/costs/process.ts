@@ -8,8 +8,8 @@ import { ingestFiles } from '../../cli/ingest.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { findFiles } from '../../cli/upload/upload.ts';
 import { services } from '../../run.ts';
+import type { CostProcessInit, CostProcessReady } from './children.ts';
 import { costConfig } from './config.ts';
-import type { CostProcessInit, CostProcessReady } from './costs.ts';
 
 // A process of the mesh for the benchmark of costs: the services named in its argument, over the sample knowledge base. It reports the
 // CPU time that it has used when it is asked for it.
