@@ -9,6 +9,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
@@ -21,7 +22,7 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 5 tests of cost and evaluation (no Chromium)\n');
+  process.stderr.write('skipped: 6 tests of cost and evaluation (no Chromium)\n');
 }
 
 const roles = {
@@ -132,10 +133,53 @@ test.runIf(chromium)('questions of production become a set, and two ways to sear
   await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
   await page.getByTestId('compare-run').click();
   await page.getByTestId('compared').getByText('nDCG@10').waitFor({ timeout });
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
   await page.getByTestId('runs').getByText('help').first().waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.goto(`${mesh.edgeUrl}/#/evaluation/suites`);
   await page.getByTestId('suite').getByText('Has not run yet').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('a comparison runs on when its page is left, and is cancelled from it', async () => {
+  const evaluation = createClient(
+    EvaluationService,
+    createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }),
+  );
+  const add = async (dataSet: string, batch = 0) => {
+    const queries = Array.from({ length: 1000 }, (_, at) => ({
+      queryId: `${batch} ${at}`,
+      text: 'send back unwashed bedding',
+      judgements: [{ documentId: 'returns.md', grade: 1 }],
+    }));
+    await evaluation.addQueries({ dataSet, queries }, { headers: { authorization: 'Bearer both' } });
+  };
+  /** Starts a comparison, and leaves its page; returns its address. */
+  const startAndLeave = async (dataSet: string) => {
+    const page = await pages.open('#/evaluation/compare', { key: 'both' });
+    await page.getByTestId('compare-set').getByRole('button').click();
+    await page.getByRole('option', { name: dataSet, exact: true }).click();
+    await page.getByTestId('compare-run').click();
+    await page.getByTestId('comparison').waitFor();
+    const address = new URL(page.url()).hash;
+    await page.context().close();
+    return address;
+  };
+  await add('many');
+  for (let batch = 0; batch < 5; batch++) await add('endless', batch);
+  await startAndLeave('many');
+  let page = await pages.open('#/evaluation/compare', { key: 'both' });
+  const row = page.getByTestId('comparisons').getByRole('row', { name: 'many' });
+  await row.getByText('2,000 of 2,000').waitFor({ timeout });
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await row.getByRole('link').click();
+  await page.getByTestId('compared').getByText('nDCG@10').waitFor();
+
+  page = await pages.open(await startAndLeave('endless'), { key: 'both' });
+  await page.getByTestId('cancel-comparison').click();
+  await page.getByTestId('cancel-comparison-confirm').click();
+  await page.getByTestId('comparison').getByText('Cancelled').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 

@@ -4,7 +4,8 @@ import { findChromium, launchChromium } from '../../../services/console/testing/
 import { startWholeMesh } from '../testing/whole-mesh.ts';
 import { createPages } from './pages.ts';
 
-// `npm run console:shots -- <folder> [<names>]`: pictures of every section over the sample, or of those named, to be looked at.
+// `npm run console:shots -- <folder> [<names>] [<variants>]`: pictures of every section over the sample, or of those named, to be
+// looked at; in every language, colour scheme and size, or in those named: `zh-light-desktop,en-dark-phone`. `-` is for all names.
 
 const addresses = {
   ask: '#',
@@ -42,7 +43,8 @@ const addresses = {
 /** Time for a page to read what it shows, in milliseconds. */
 const settleMs = 2000;
 
-const [folder = 'console-shots', names] = process.argv.slice(2);
+const [folder = 'console-shots', names = '-', variants = '-'] = process.argv.slice(2);
+const isNamed = (list: string, name: string) => list === '-' || list.split(',').includes(name);
 const chromium = findChromium();
 if (chromium === undefined) throw new Error('pictures need Chromium: install the package "chromium"');
 mkdirSync(folder, { recursive: true });
@@ -50,16 +52,18 @@ const mesh = await startWholeMesh();
 const browser = await launchChromium(chromium);
 const { open, problems } = createPages(browser, mesh.edgeUrl);
 for (const [name, address] of Object.entries(addresses)) {
-  if (names !== undefined && !names.split(',').includes(name)) continue;
+  if (!isNamed(names, name)) continue;
   for (const [language, locale] of Object.entries({ en: 'en-GB', zh: 'zh-CN' })) {
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const [size, viewport] of Object.entries({
         desktop: { width: 1280, height: 800 },
         phone: { width: 390, height: 844 },
       })) {
+        const variant = `${language}-${colorScheme}-${size}`;
+        if (!isNamed(variants, variant)) continue;
         const page = await open(address, { locale, colorScheme, viewport });
         await page.waitForTimeout(settleMs);
-        await page.screenshot({ path: join(folder, `${name}-${language}-${colorScheme}-${size}.png`) });
+        await page.screenshot({ path: join(folder, `${name}-${variant}.png`) });
         await page.context().close();
       }
     }

@@ -1,20 +1,30 @@
-import { useQuery } from '@connectrpc/connect-query';
+import { useMutation, useQuery } from '@connectrpc/connect-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { EvaluationJobService } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import type { SectionProps } from '../section.ts';
 import { Choice } from '../ui/choice.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
-import { Compared } from './compared.tsx';
+import { type Change, changes, runOf } from './comparison.ts';
+import { ComparisonList } from './comparison-list.tsx';
+import { ComparisonPage } from './comparison-page.tsx';
 import { RunList } from './run-list.tsx';
-import { type Change, changes, useComparison } from './use-comparison.ts';
 
-/** Asks a question set of the live versions and of another version or setting, and compares them question by question. */
-export function CompareView({ api }: SectionProps) {
+/** `compare`, `compare/<job>`: two ways to search compared on a question set, question by question. */
+export function CompareView({ parts }: SectionProps) {
+  const [jobId] = parts;
+  return jobId === undefined ? <Comparisons /> : <ComparisonPage key={jobId} jobId={jobId} />;
+}
+
+/** Starts a comparison of the live versions with another version or setting, and lists the last ones. */
+function Comparisons() {
   const texts = useOperationTexts().evaluation.compare;
   const sets = useQuery(EvaluationService.method.listDataSets, {});
   const corpora = useQuery(RetrievalService.method.listCorpora);
@@ -22,8 +32,13 @@ export function CompareView({ api }: SectionProps) {
   const [corpus, setCorpus] = useState('');
   const [change, setChange] = useState<Change>('rerank');
   const [version, setVersion] = useState('');
-  const comparison = useComparison(api);
-  const { progress, run, error } = comparison;
+  const queries = useQueryClient();
+  const start = useMutation(EvaluationJobService.method.startJob, {
+    async onSuccess({ job }) {
+      if (job !== undefined) window.location.hash = linkTo('evaluation', 'compare', job.jobId);
+      await queries.invalidateQueries();
+    },
+  });
   const isVersionMissing = change === 'version' && (!/^\d{1,15}$/.test(version) || corpus === '');
   return (
     <Reply query={sets}>
@@ -70,24 +85,15 @@ export function CompareView({ api }: SectionProps) {
             <div className="form-actions">
               <Button
                 className="button primary"
-                isDisabled={progress !== undefined || isVersionMissing}
-                onPress={() => comparison.start({ dataSet: chosen, corpus, change, version })}
+                isDisabled={start.isPending || isVersionMissing}
+                onPress={() => start.mutate({ run: runOf({ dataSet: chosen, corpus, change, version }) })}
                 data-testid="compare-run"
               >
                 {texts.run}
               </Button>
-              {progress !== undefined && (
-                <>
-                  <progress className="bar" max={progress.total || 1} value={progress.done} aria-label={texts.run} />
-                  <span className="faint">{texts.running(String(progress.done), String(progress.total))}</span>
-                  <Button className="button" onPress={comparison.stop}>
-                    {texts.stop}
-                  </Button>
-                </>
-              )}
             </div>
-            <ActionFailure error={error} />
-            {run !== undefined && <Compared run={run} />}
+            <ActionFailure error={start.error} />
+            <ComparisonList />
             <RunList />
           </div>
         );
