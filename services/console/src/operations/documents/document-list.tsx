@@ -92,8 +92,8 @@ function Rows({ corpus, documents, isSearched, onMore, isLoadingMore }: RowsProp
         ),
       },
       { id: 'access', name: names.access, width: '2fr', cell: ({ access }) => <Visibility access={access} /> },
-      { id: 'owner', name: names.owner, width: '1fr', cell: ({ attributes }) => attributes.owner ?? '' },
-      { id: 'review', name: names.review, width: '1fr', cell: ({ attributes }) => attributes.review_at ?? '' },
+      { id: 'owner', name: names.owner, width: '1fr', cell: ({ attributes }) => attributes.owner || '–' },
+      { id: 'review', name: names.review, width: '1fr', cell: ({ attributes }) => attributes.review_at || '–' },
       {
         id: 'indexed',
         name: names.indexed,

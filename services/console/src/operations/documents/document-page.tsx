@@ -16,6 +16,7 @@ import { Confirm } from '../ui/confirm.tsx';
 import { Facts } from '../ui/facts.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { Reply } from '../ui/reply.tsx';
+import { attributeFacts } from './attribute-facts.ts';
 import { Boost } from './boost.tsx';
 import { ChunkList } from './chunk-list.tsx';
 import { Conflicts } from './conflicts.tsx';
@@ -141,7 +142,7 @@ function Whole({ corpus, documentId, reply }: WholeProps) {
           ],
           [texts.document.updated, date(document?.updatedAt)],
           [texts.documents.columns.indexed, date(document?.indexedAt)],
-          ...Object.entries(document?.attributes ?? {}).map(([name, value]) => [name, value] as const),
+          ...(document === undefined ? [] : attributeFacts(document, texts, tag)),
         ]}
       />
       <Conflicts corpus={corpus} documentId={documentId} onJob={setJobId} />

@@ -25,7 +25,7 @@ export function CompareView({ parts }: SectionProps) {
 
 /** Starts a comparison of the live versions with another version or setting, and lists the last ones. */
 function Comparisons() {
-  const texts = useOperationTexts().evaluation.compare;
+  const { compare: texts, sets: setTexts } = useOperationTexts().evaluation;
   const sets = useQuery(EvaluationService.method.listDataSets, {});
   const corpora = useQuery(RetrievalService.method.listCorpora);
   const [dataSet, setDataSet] = useState('');
@@ -44,7 +44,15 @@ function Comparisons() {
     <Reply query={sets}>
       {({ dataSets }) => {
         const chosen = dataSet || (dataSets[0]?.dataSet ?? '');
-        if (chosen === '') return <Empty title={texts.set} text={texts.nothing} />;
+        if (chosen === '') {
+          return (
+            <Empty title={setTexts.none} text={texts.nothing}>
+              <a className="button primary" href={linkTo('evaluation', 'sets')}>
+                {setTexts.import}
+              </a>
+            </Empty>
+          );
+        }
         return (
           <div className="stack">
             <div className="filters">

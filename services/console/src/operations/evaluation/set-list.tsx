@@ -65,7 +65,7 @@ export function SetList({ api, roles }: SectionProps) {
       </Reply>
       <section className="stack-small" aria-label={texts.import}>
         <h3 className="sub-head">{texts.import}</h3>
-        <div className="filters">
+        <div className="single-field">
           <Field label={texts.target} hint={texts.targetHint} value={target} onChange={setTarget} testId="set-name" />
         </div>
         <div className="page-actions">

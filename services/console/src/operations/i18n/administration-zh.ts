@@ -213,6 +213,7 @@ export const administrationZh: AdministrationTexts = {
       [ChangeAction.LIMIT_REMOVED]: '移除限额',
       [ChangeAction.LIMIT_RAISED]: '临时提高限额',
       [ChangeAction.RAISE_ENDED]: '结束临时提高',
+      [ChangeAction.VIEWED_AS]: '以其身份检索：',
     },
   },
 

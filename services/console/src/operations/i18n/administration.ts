@@ -197,7 +197,7 @@ export const administrationEn = {
       [AnswerOutcome.FILTERED]: 'Filtered',
       [AnswerOutcome.TRUNCATED]: 'Incomplete',
       [AnswerOutcome.REPLIED]: 'Reply of the conversation',
-    } as Record<number, string>,
+    } satisfies Record<AnswerOutcome, string> as Record<number, string>,
     contents: {
       [EntryContent.ERASED]: 'Erased: the key of the user was destroyed',
       [EntryContent.REDACTED]: 'Texts were removed',
@@ -215,7 +215,8 @@ export const administrationEn = {
       [ChangeAction.LIMIT_REMOVED]: 'Removed the limit',
       [ChangeAction.LIMIT_RAISED]: 'Raised the limit',
       [ChangeAction.RAISE_ENDED]: 'Ended the raise',
-    } as Record<number, string>,
+      [ChangeAction.VIEWED_AS]: 'Searched as',
+    } satisfies Record<ChangeAction, string> as Record<number, string>,
   },
 
   privacy: {

@@ -96,7 +96,7 @@ export const costEn = {
       [CircuitState.CLOSED]: 'Healthy',
       [CircuitState.HALF_OPEN]: 'Being tried',
       [CircuitState.OPEN]: 'Circuit open',
-    } as Record<number, string>,
+    } satisfies Record<CircuitState, string> as Record<number, string>,
     cooling: (seconds: string) => `Cooling down for ${seconds} s`,
     waiting: (count: string) => `${count} wait`,
     priceOf: (prompt: string, completion: string) => `${prompt} in, ${completion} out`,

@@ -1,4 +1,3 @@
-import { OpenReason, TopicState } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { JobKind, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
@@ -9,6 +8,7 @@ import { administrationEn } from './administration.ts';
 import { conversationsEn } from './conversations-en.ts';
 import { costEn } from './cost.ts';
 import { evaluationEn } from './evaluation.ts';
+import { inboxEn } from './inbox.ts';
 import { installationEn } from './installation.ts';
 import { labEn } from './lab-en.ts';
 import { trialEn } from './trial.ts';
@@ -28,53 +28,7 @@ export const en = {
   evaluation: evaluationEn,
   trial: trialEn,
 
-  inbox: {
-    title: 'Inbox',
-    none: 'Nothing here',
-    noneText: 'Questions that were refused, rated down or passed to a person are collected here, by topic.',
-    trendOf: (counts: string) => `Questions of the last 14 days: ${counts}`,
-    first: 'First asked',
-    changedBy: 'Changed by',
-    comment: 'Comment',
-    resolve: 'Resolved',
-    reopen: 'Open again',
-    dismiss: 'Dismiss',
-    questions: 'Questions',
-    draft: 'Write the answer',
-    wordings: 'Questions that get it',
-    wordingsHint:
-      'One in each line, at most 20. Other wordings of the same meaning get it too if the semantic cache is calibrated.',
-    answer: 'Answer',
-    publish: 'Publish the answer',
-    published: 'Published. It is given within a second.',
-    orDocument: 'or upload a document',
-    proof: 'Show that it is fixed',
-    proofText: 'Asks the questions above again, with your rights, at the present version.',
-    askAgain: 'Ask again',
-    asking: 'Asking…',
-    answered: 'Answered',
-    notAnswered: 'Not answered',
-    columns: {
-      question: 'Topic',
-      count: 'Questions',
-      trend: '14 days',
-      assignee: 'Assigned to',
-      last: 'Last asked',
-      state: 'State',
-    },
-    states: {
-      [TopicState.UNSPECIFIED]: unknown,
-      [TopicState.OPEN]: 'Open',
-      [TopicState.RESOLVED]: 'Resolved',
-      [TopicState.DISMISSED]: 'Dismissed',
-    } as Record<number, string>,
-    reasons: {
-      [OpenReason.UNSPECIFIED]: unknown,
-      [OpenReason.REFUSED]: 'Not answered',
-      [OpenReason.RATED_DOWN]: 'Rated down',
-      [OpenReason.HANDOVER]: 'Passed to a person',
-    } as Record<number, string>,
-  },
+  inbox: inboxEn,
 
   conversations: conversationsEn,
   lab: labEn,
@@ -103,6 +57,7 @@ export const en = {
   document: {
     id: 'Path',
     source: 'Original',
+    lang: 'Language',
     updated: 'Changed',
     title: 'Title',
     chunks: 'Chunks',
@@ -221,20 +176,20 @@ export const en = {
       [JobState.FAILED]: 'Failed',
       [JobState.CANCELLED]: 'Cancelled',
       [JobState.HELD]: 'Held',
-    } as Record<number, string>,
+    } satisfies Record<JobState, string> as Record<number, string>,
     phases: {
       [JobPhase.UNSPECIFIED]: '',
       [JobPhase.PARSE]: 'Reading files',
       [JobPhase.INDEX]: 'Indexing',
       [JobPhase.PUBLISH]: 'Publishing',
       [JobPhase.GATE]: 'Checking the version',
-    } as Record<number, string>,
+    } satisfies Record<JobPhase, string> as Record<number, string>,
     kinds: {
       [JobKind.UNSPECIFIED]: '',
       [JobKind.UPLOAD]: 'Upload',
       [JobKind.EDIT]: 'Edit',
       [JobKind.REINDEX]: 'Reindex',
-    } as Record<number, string>,
+    } satisfies Record<JobKind, string> as Record<number, string>,
   },
 
   sources: {
@@ -285,14 +240,14 @@ export const en = {
       [SourceState.WAITING]: 'In step',
       [SourceState.RUNNING]: 'Running',
       [SourceState.PAUSED]: 'Paused',
-    } as Record<number, string>,
+    } satisfies Record<SourceState, string> as Record<number, string>,
     runStates: {
       [SourceRunState.UNSPECIFIED]: unknown,
       [SourceRunState.RUNNING]: 'Running',
       [SourceRunState.SUCCEEDED]: 'Done',
       [SourceRunState.FAILED]: 'Failed',
       [SourceRunState.STOPPED]: 'Stopped',
-    } as Record<number, string>,
+    } satisfies Record<SourceRunState, string> as Record<number, string>,
     adapters: {
       web: 'Web site',
       folder: 'Folder of the server',
@@ -343,7 +298,7 @@ export const en = {
       [GateMode.OFF]: 'Nothing',
       [GateMode.INVARIANTS]: 'Content, size and access',
       [GateMode.JUDGED]: 'The same, and judged questions',
-    } as Record<number, string>,
+    } satisfies Record<GateMode, string> as Record<number, string>,
     dataSets: 'Data sets with judged questions',
     dataSetsHint: 'Names, separated by blanks. Empty: the set with the name of the corpus.',
     ofConfiguration: 'This is the gate of the configuration.',
@@ -355,7 +310,7 @@ export const en = {
       [GateCheckKind.LEAKS]: 'Access',
       [GateCheckKind.QUESTIONS]: 'Judged questions',
       [GateCheckKind.TRIAL]: trialEn.check,
-    } as Record<number, string>,
+    } satisfies Record<GateCheckKind, string> as Record<number, string>,
   },
 
   versions: {
@@ -374,7 +329,7 @@ export const en = {
       [VersionState.BUILDING]: 'Being built',
       [VersionState.LIVE]: 'Live',
       [VersionState.KEPT]: 'Kept',
-    } as Record<number, string>,
+    } satisfies Record<VersionState, string> as Record<number, string>,
   },
 
   health: {
@@ -389,7 +344,9 @@ export const en = {
       [HealthFindingKind.REVIEW_DUE]: 'Review due',
       [HealthFindingKind.DUPLICATE]: 'Duplicate',
       [HealthFindingKind.NEAR_DUPLICATE]: 'Nearly the same',
-    } as Record<number, string>,
+      [HealthFindingKind.DOWN_VOTED]: 'Rated down',
+      [HealthFindingKind.NEVER_RETRIEVED]: 'In no answer',
+    } satisfies Record<HealthFindingKind, string> as Record<number, string>,
   },
 };
 

@@ -69,7 +69,7 @@ export const evaluationEn = {
       [EvaluationJobState.SUCCEEDED]: 'Done',
       [EvaluationJobState.FAILED]: 'Failed',
       [EvaluationJobState.CANCELLED]: 'Cancelled',
-    } as Record<number, string>,
+    } satisfies Record<EvaluationJobState, string> as Record<number, string>,
     startedAt: (time: string) => `Started: ${time}`,
     canLeave: 'It continues if you leave this page.',
     cancel: 'Cancel the comparison',

@@ -1,4 +1,3 @@
-import { OpenReason, TopicState } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { JobKind, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
@@ -9,6 +8,7 @@ import { conversationsZh } from './conversations-zh.ts';
 import { costZh } from './cost.ts';
 import type { OperationTexts } from './en.ts';
 import { evaluationZh } from './evaluation.ts';
+import { inboxZh } from './inbox.ts';
 import { installationZh } from './installation.ts';
 import { labZh } from './lab-zh.ts';
 import { trialZh } from './trial.ts';
@@ -28,52 +28,7 @@ export const zh: OperationTexts = {
   evaluation: evaluationZh,
   trial: trialZh,
 
-  inbox: {
-    title: '待办问题',
-    none: '没有待办问题',
-    noneText: '未能回答、被评为没有帮助或转给人工的问题会按主题汇总在这里。',
-    trendOf: (counts) => `最近 14 天的提问次数：${counts}`,
-    first: '首次提问',
-    changedBy: '修改者',
-    comment: '备注',
-    resolve: '已解决',
-    reopen: '重新打开',
-    dismiss: '忽略',
-    questions: '问题',
-    draft: '撰写答案',
-    wordings: '适用的问题',
-    wordingsHint: '每行一个，最多 20 个。语义缓存已校准时，意思相同的其他问法也会得到这个答案。',
-    answer: '答案',
-    publish: '发布答案',
-    published: '已发布，一秒内生效。',
-    orDocument: '或上传文档',
-    proof: '验证已解决',
-    proofText: '以您的权限，在当前版本上重新提问以上问题。',
-    askAgain: '重新提问',
-    asking: '正在提问…',
-    answered: '已回答',
-    notAnswered: '未回答',
-    columns: {
-      question: '主题',
-      count: '提问次数',
-      trend: '14 天',
-      assignee: '负责人',
-      last: '最近提问',
-      state: '状态',
-    },
-    states: {
-      [TopicState.UNSPECIFIED]: unknown,
-      [TopicState.OPEN]: '待处理',
-      [TopicState.RESOLVED]: '已解决',
-      [TopicState.DISMISSED]: '已忽略',
-    } as Record<number, string>,
-    reasons: {
-      [OpenReason.UNSPECIFIED]: unknown,
-      [OpenReason.REFUSED]: '未能回答',
-      [OpenReason.RATED_DOWN]: '评为没有帮助',
-      [OpenReason.HANDOVER]: '转人工',
-    } as Record<number, string>,
-  },
+  inbox: inboxZh,
 
   conversations: conversationsZh,
   lab: labZh,
@@ -102,6 +57,7 @@ export const zh: OperationTexts = {
   document: {
     id: '路径',
     source: '原文',
+    lang: '语言',
     updated: '修改时间',
     title: '标题',
     chunks: '分段',
@@ -217,20 +173,20 @@ export const zh: OperationTexts = {
       [JobState.FAILED]: '失败',
       [JobState.CANCELLED]: '已取消',
       [JobState.HELD]: '待审核',
-    } as Record<number, string>,
+    } satisfies Record<JobState, string>,
     phases: {
       [JobPhase.UNSPECIFIED]: '',
       [JobPhase.PARSE]: '读取文件',
       [JobPhase.INDEX]: '入库',
       [JobPhase.PUBLISH]: '发布',
       [JobPhase.GATE]: '检查版本',
-    } as Record<number, string>,
+    } satisfies Record<JobPhase, string>,
     kinds: {
       [JobKind.UNSPECIFIED]: '',
       [JobKind.UPLOAD]: '上传',
       [JobKind.EDIT]: '编辑',
       [JobKind.REINDEX]: '重建索引',
-    } as Record<number, string>,
+    } satisfies Record<JobKind, string>,
   },
 
   sources: {
@@ -280,14 +236,14 @@ export const zh: OperationTexts = {
       [SourceState.WAITING]: '已同步',
       [SourceState.RUNNING]: '运行中',
       [SourceState.PAUSED]: '已暂停',
-    } as Record<number, string>,
+    } satisfies Record<SourceState, string>,
     runStates: {
       [SourceRunState.UNSPECIFIED]: unknown,
       [SourceRunState.RUNNING]: '运行中',
       [SourceRunState.SUCCEEDED]: '完成',
       [SourceRunState.FAILED]: '失败',
       [SourceRunState.STOPPED]: '已停止',
-    } as Record<number, string>,
+    } satisfies Record<SourceRunState, string>,
     adapters: {
       web: '网站',
       folder: '服务器文件夹',
@@ -337,7 +293,7 @@ export const zh: OperationTexts = {
       [GateMode.OFF]: '不检查',
       [GateMode.INVARIANTS]: '内容、规模和可见范围',
       [GateMode.JUDGED]: '以上各项，以及评测问题',
-    } as Record<number, string>,
+    } satisfies Record<GateMode, string>,
     dataSets: '评测问题数据集',
     dataSetsHint: '名称以空格分隔。留空：与知识库同名的数据集。',
     ofConfiguration: '这是配置文件中的设置。',
@@ -349,7 +305,7 @@ export const zh: OperationTexts = {
       [GateCheckKind.LEAKS]: '可见范围',
       [GateCheckKind.QUESTIONS]: '评测问题',
       [GateCheckKind.TRIAL]: trialZh.check,
-    } as Record<number, string>,
+    } satisfies Record<GateCheckKind, string>,
   },
 
   versions: {
@@ -368,7 +324,7 @@ export const zh: OperationTexts = {
       [VersionState.BUILDING]: '构建中',
       [VersionState.LIVE]: '线上',
       [VersionState.KEPT]: '保留',
-    } as Record<number, string>,
+    } satisfies Record<VersionState, string>,
   },
 
   health: {
@@ -383,6 +339,8 @@ export const zh: OperationTexts = {
       [HealthFindingKind.REVIEW_DUE]: '应复核',
       [HealthFindingKind.DUPLICATE]: '重复',
       [HealthFindingKind.NEAR_DUPLICATE]: '近似重复',
-    } as Record<number, string>,
+      [HealthFindingKind.DOWN_VOTED]: '差评较多',
+      [HealthFindingKind.NEVER_RETRIEVED]: '从未用于回答',
+    } satisfies Record<HealthFindingKind, string>,
   },
 };

@@ -16,6 +16,13 @@ export interface DataColumn<Item> {
   isImportant?: boolean;
 }
 
+/** Heights of the head and of the line below the last row, in pixels. */
+const headingHeight = 36;
+const loaderHeight = 40;
+/** Least height of a table whose rows do not fit, in pixels. */
+const leastHeight = 260;
+const borders = 2;
+
 interface DataTableProps<Item> {
   label: string;
   columns: readonly DataColumn<Item>[];
@@ -42,11 +49,13 @@ export function DataTable<Item extends object>(props: DataTableProps<Item>) {
     [props.columns, isNarrow],
   );
   const first = columns[0]?.id;
+  const height = headingHeight + items.length * rowHeight + (onMore === undefined ? 0 : loaderHeight) + borders;
   return (
-    <Virtualizer layout={TableLayout} layoutOptions={{ rowHeight, headingHeight: 36, loaderHeight: 40 }}>
+    <Virtualizer layout={TableLayout} layoutOptions={{ rowHeight, headingHeight, loaderHeight }}>
       <Table
         aria-label={label}
         className="data-table"
+        style={{ flexBasis: height, minHeight: Math.min(height, leastHeight) }}
         data-testid={testId}
         onRowAction={(key) => {
           const item = items.find((candidate) => idOf(candidate) === key);

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components/Tabs';
 import { linkTo, type Section } from '../../state/sections.ts';
 import type { SectionProps } from '../section.ts';
@@ -23,6 +23,13 @@ interface SectionViewsProps {
 /** A section that is several views, each with an address. Shows the first one if the address names none of them; nothing without views. */
 export function SectionViews({ section, title, views, props }: SectionViewsProps) {
   const shown = views.find(({ id }) => id === props.parts[0]) ?? views[0];
+  const tabs = useRef<HTMLDivElement>(null);
+  const shownId = shown?.id;
+  // On a phone the tabs are wider than the page.
+  useEffect(() => {
+    if (shownId === undefined) return;
+    tabs.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [shownId]);
   if (shown === undefined) return null;
   return (
     <>
@@ -34,7 +41,7 @@ export function SectionViews({ section, title, views, props }: SectionViewsProps
           window.location.hash = linkTo(section, String(key));
         }}
       >
-        <TabList className="tab-list" aria-label={title}>
+        <TabList ref={tabs} className="tab-list" aria-label={title}>
           {views.map(({ id, name }) => (
             <Tab key={id} id={id} className="tab" data-testid={`tab-${id}`}>
               {name}

@@ -84,6 +84,9 @@ function Processes({ processes }: { processes: readonly ProcessHealth[] }) {
   );
 }
 
+/** What a process reports that was built without a version. */
+const noVersion = 'unknown';
+
 function ProcessRow({ process }: { process: ProcessHealth }) {
   const texts = useOperationTexts().installation;
   const { tag } = useMessages();
@@ -99,13 +102,13 @@ function ProcessRow({ process }: { process: ProcessHealth }) {
         </span>
       </th>
       <td>
-        <span className="badges">
+        <span className="badges services">
           {process.services.map((service) => (
             <ServiceBadge key={service.service} service={service} />
           ))}
         </span>
       </td>
-      <td>{process.versions.join(', ')}</td>
+      <td>{process.versions.filter((version) => version !== noVersion).join(', ') || '–'}</td>
       <td>{process.startedAt === undefined ? '–' : formatTime(timestampDate(process.startedAt), tag)}</td>
       <td>{formatCount(process.openCallCount, tag)}</td>
       <td>{bytes(process.memoryBytes)}</td>

@@ -127,15 +127,17 @@ function AmountFields({ amounts, onChange }: AmountFieldsProps) {
   const { cost, administration } = useOperationTexts();
   return (
     <>
-      {kinds.map((kind) => (
-        <Field
-          key={kind}
-          label={cost.limits.kinds[kind] ?? kind}
-          value={amounts[kind]}
-          onChange={(value) => onChange({ ...amounts, [kind]: value })}
-          testId={`amount-${kind}`}
-        />
-      ))}
+      <div className="amounts">
+        {kinds.map((kind) => (
+          <Field
+            key={kind}
+            label={cost.limits.kinds[kind] ?? kind}
+            value={amounts[kind]}
+            onChange={(value) => onChange({ ...amounts, [kind]: value })}
+            testId={`amount-${kind}`}
+          />
+        ))}
+      </div>
       <p className="faint">{administration.limits.amountsHint}</p>
     </>
   );
