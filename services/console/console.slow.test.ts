@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -53,6 +56,19 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
   };
 
   const done = (outcome: AnswerOutcome): AnswerEventInit => ({ case: 'done', value: { outcome, model: 'extractive' } });
+
+  test('the first load is at most 250 kB, compressed', async () => {
+    await at('question').waitFor();
+    await page.waitForLoadState('networkidle');
+    const paths = await page.evaluate(() =>
+      performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname),
+    );
+    const assets = new Set(paths.filter((path) => path.startsWith('/assets/')));
+    const files = await Promise.all([...assets].map((path) => readFile(join(browser.dist, path))));
+    const sizeBytes = files.reduce((sum, file) => sum + gzipSync(file).length, 0);
+    expect(assets.size).toBeGreaterThan(1);
+    expect(sizeBytes, [...assets].join(' ')).toBeLessThanOrEqual(250_000);
+  });
 
   test('a question shows its stages, then its text as it arrives, then its sources', async () => {
     const [searching, writing] = [gate(), gate()];

@@ -84,6 +84,15 @@ test.runIf(chromium)('usage is shown by day and by name, and saved as CSV and FO
   await page.getByTestId('usage-totals').getByText('$').first().waitFor();
   await page.getByTestId('usage-totals').getByText('50% from the cache').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
+  // The days by keyboard: the last one is today, when both questions were asked.
+  const chart = page.getByRole('application', { name: 'Tokens by day' });
+  await chart.focus();
+  await page.keyboard.press('ArrowRight');
+  const day = page.getByTestId('chart-tip');
+  await day.getByText(': 0').waitFor();
+  for (let at = 0; at < 30; at++) await page.keyboard.press('ArrowRight');
+  await day.getByText('both').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByRole('button', { name: 'As a table' }).click();
   await page.getByTestId('chart-table').getByRole('row').nth(30).waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);

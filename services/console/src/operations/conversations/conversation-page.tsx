@@ -14,12 +14,12 @@ import { formatCost, formatCount, formatMs, formatWhen } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { linkTo } from '../../state/sections.ts';
 import { whyLink } from '../../state/why-link.ts';
+import { Waterfall } from '../charts/waterfall.tsx';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Field } from '../ui/field.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
 import { HandoverBadge } from './handover-badge.tsx';
-import { Waterfall } from './waterfall.tsx';
 
 /** How often a session that waits for a person or is with one is read again, in milliseconds. */
 const pollMs = 4000;

@@ -1,8 +1,8 @@
 import type { GetUsageTrendResponse, UsagePoint } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import { formatCost, formatCount } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
+import { DayChart } from '../charts/day-chart.tsx';
 import { useOperationTexts } from '../i18n/index.ts';
-import { DayChart } from '../ui/day-chart.tsx';
 import type { Dimension } from './dimensions.ts';
 import { amountOf, type Measure } from './measures.ts';
 import { type Days, listDays } from './ranges.ts';
@@ -47,6 +47,7 @@ export function UsageChart({ trend, days, dimension, measure }: UsageChartProps)
       tableLabel={texts.table}
       days={all}
       series={series}
+      isWhole={!isMoney}
       formatDay={(day) => date.format(new Date(day))}
       formatValue={(value) =>
         isMoney ? formatCost(BigInt(Math.round(value * 1e6)), currency, tag) : formatCount(Math.round(value), tag)

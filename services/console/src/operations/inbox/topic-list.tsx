@@ -5,6 +5,7 @@ import { InboxService, type Topic, TopicState } from '#gen/ragmesh/chat/v1/inbox
 import { formatCount, formatWhen } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { linkTo } from '../../state/sections.ts';
+import { Trend } from '../charts/trend.tsx';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Choice } from '../ui/choice.tsx';
@@ -12,7 +13,6 @@ import { type DataColumn, DataTable } from '../ui/data-table.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { Reply } from '../ui/reply.tsx';
-import { Trend } from './trend.tsx';
 
 const states = [TopicState.OPEN, TopicState.RESOLVED, TopicState.DISMISSED];
 
