@@ -75,7 +75,11 @@ function Run({ run }: { run: SourceRun }) {
         <th scope="row">
           {run.startedAt && formatWhen(timestampDate(run.startedAt), new Date(), tag)}
           {run.isDryRun && <Badge tone="plain">{texts.sources.dryRun}</Badge>}
-          {firstJob !== undefined && <a href={linkTo('jobs', firstJob)}>{texts.sources.job}</a>}
+          {firstJob !== undefined && (
+            <a className="more" href={linkTo('jobs', firstJob)}>
+              {texts.sources.job}
+            </a>
+          )}
         </th>
         <td>
           <Badge tone={tones[run.state] ?? 'plain'}>{texts.sources.runStates[run.state]}</Badge>
