@@ -18,7 +18,9 @@ test('a group serves, greets once, and speaks for all of its processes on one ad
   const metrics = await (await fetch(`${group.adminUrl}/metrics`)).text();
   const sampleOf = (line: string) => Number(new RegExp(`^${line} (\\S+)$`, 'm').exec(metrics)?.[1]);
   expect(sampleOf('ragmesh_group_members\\{role="worker"\\}')).toBe(2);
-  expect(sampleOf('ai_cache_lookup_total')).toBe(16);
+  // An answer that a worker has had from the owner is looked up again when the worker has its own copy of it.
+  expect(sampleOf('ai_cache_lookup_total')).toBeGreaterThanOrEqual(16);
+  expect(sampleOf('ai_cache_lookup_total')).toBeLessThanOrEqual(16 + 2 * questions.length);
   expect(sampleOf('ai_cache_hit_total\\{layer="memory"\\}')).toBeGreaterThan(0);
   expect(group.output().match(/ragmesh is up/g)).toHaveLength(1);
   expect(group.output()).toMatch(/"worker":1,"event":"serving"/);

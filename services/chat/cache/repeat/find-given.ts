@@ -7,6 +7,7 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import { backgroundCall } from '../../answer/background.ts';
 import type { Guardrails } from '../../ask/guardrails/guardrails.ts';
 import { findCurated, type WalkDeps } from '../../ask/walk.ts';
+import { assignTrials, unitOf } from '../../evidence/trials.ts';
 import { toCacheKey } from '../key.ts';
 import { choose, listVisible } from '../lookup.ts';
 import { type Given, isPlain } from '../repeats.ts';
@@ -40,7 +41,8 @@ export async function findGiven(
     if ((await guardrails.question(tenant, request.question, context.signal)).length > 0) return undefined;
     const corpora = choose(listed.corpora, request.corpora);
     if ((await findCurated(deps, request, context, known.standalone, { corpora })) !== undefined) return undefined;
-    const scope = toCacheKey(request, corpora, deps.promptVersion, known);
+    const assigned = assignTrials(corpora, unitOf('', context.principal));
+    const scope = toCacheKey(request, assigned.corpora, deps.promptVersion, known);
     const lookup = { question: known.standalone, scope, repeatCount: count };
     const { cacheTimeoutMs: timeoutMs } = settings;
     const hit = await within(() => readHit(clients.cache.lookup(lookup, context.forward())), { timeoutMs });

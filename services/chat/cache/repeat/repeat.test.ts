@@ -7,24 +7,43 @@ import { type AskResponse, AskResponseSchema, type RepeatResponse } from '#gen/r
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { CorpusSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { withOwnParts } from '#kit/answers/repeat.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
+import { assignTrials, unitOf } from '../../evidence/trials.ts';
 import { type ChatMesh, gather, passagesOf, says, startChat } from '../../testing/chat.ts';
 
 // Answers that are given again, beside the same questions asked.
 
+const halfOnTrial = { version: 4n, canaryPercent: 50 };
 let chat: ChatMesh;
 let now = Date.now();
 let revision = 0;
 let isAuditAway = false;
 /** What the cache has, by everything that an answer depends on. */
 let hits: Map<string, Hit>;
-const principals = { staff: testPrincipal({ groups: ['staff'] }), customer: testPrincipal({ user: 'b' }) };
+let trial: { version: bigint; canaryPercent: number } | undefined;
+const principals = {
+  staff: testPrincipal({ groups: ['staff'] }),
+  customer: testPrincipal({ user: 'b' }),
+  ofLive: testPrincipal({ user: userAssigned(false) }),
+  ofCandidate: testPrincipal({ user: userAssigned(true) }),
+};
+
+/** Returns a user who is assigned to the version on trial, or to the live one. */
+function userAssigned(isCandidate: boolean): string {
+  const corpora = [create(CorpusSchema, { name: 'help', liveVersion: 3n, trial: halfOnTrial })];
+  for (let number = 0; ; number++) {
+    const user = `user-${number}`;
+    const [assigned] = assignTrials(corpora, unitOf('', testPrincipal({ user }))).trials;
+    if (assigned?.isCandidate === isCandidate) return user;
+  }
+}
 
 beforeAll(async () => {
   chat = await startChat({ clock: () => now });
-  chat.script.corpora = async () => [{ name: 'help', liveVersion: 3n, revision: `r${revision}` }];
+  chat.script.corpora = async () => [{ name: 'help', liveVersion: 3n, revision: `r${revision}`, trial }];
   chat.script.generate = () => says('Generated [1].');
   chat.script.lookup = async function* (request, { principal }) {
     const hit = request.refresh ? undefined : hits.get(keyOf(request, principal.groups));
@@ -39,6 +58,7 @@ afterAll(() => chat.mesh.close());
 beforeEach(() => {
   hits = new Map();
   isAuditAway = false;
+  trial = undefined;
   for (const list of Object.values(chat.seen)) list.length = 0;
 });
 
@@ -163,6 +183,21 @@ test('a question of a session, with a history, past the cache, or of a corpus th
   ]);
   expect(answers.map(({ form }) => form === '')).toEqual([true, true, true, true, true, false]);
   expect(chat.seen.records).toHaveLength(1);
+});
+
+test('a caller who is assigned to a version on trial is not given the answer of the live one, nor the other way round', async () => {
+  trial = halfOnTrial;
+  const request = { question: 'How long does the repair take?' };
+  for (const [own, other] of [
+    ['ofLive', 'ofCandidate'],
+    ['ofCandidate', 'ofLive'],
+  ] as const) {
+    hits.clear();
+    now += 60_001;
+    await learn(own, request, hitOf('Two weeks'));
+    expect(eventsOf(await repeatAs(other, [request]))).toEqual([undefined]);
+    expect(eventsOf(await repeatAs(own, [request]))).not.toEqual([undefined]);
+  }
 });
 
 test('whatever changes, an answer that is given again is the one that Ask gives now, with the same record', async () => {
