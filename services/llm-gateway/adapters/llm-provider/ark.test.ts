@@ -182,8 +182,8 @@ test('counts come with every chunk, so that a stream that breaks was counted', a
   const cut = eventStream([chunk({ content: '五' }, counted(2, 1))]);
   const provider = await loadAdapter('ark', settings, scriptedFetch(cut).fetch);
   expect((await collect(provider.generate(requestOf(), never))).slice(1)).toMatchObject([
-    { kind: 'usage', usage: { promptTokens: 22, completionTokens: 2, reasoningTokens: 1 } },
     { kind: 'text', text: '五' },
+    { kind: 'usage', usage: { promptTokens: 22, completionTokens: 2, reasoningTokens: 1 } },
   ]);
 });
 
