@@ -130,13 +130,13 @@ test('a writer that needs one database while it holds another is let through', a
   );
   try {
     await once(writer, 'message');
-    await backUp(data, join(folder, 'copy'), silent, 5000);
+    await backUp(data, join(folder, 'copy'), silent, 120_000);
   } finally {
     await writer.terminate();
   }
   const [a, b] = [lastOf(join(folder, 'copy/a.db')), lastOf(join(folder, 'copy/b.db'))];
   expect(a - b).toBeOneOf([0, 1]);
-});
+}, 180_000);
 
 test('a database that stays locked is an error, and nothing is copied', async () => {
   const db = new DatabaseSync(join(data, 'busy.db'));
