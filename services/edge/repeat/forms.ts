@@ -7,8 +7,12 @@ import { shareMessage } from '#kit/rpc/messages/shared-message.ts';
 const maxQuestions = 10_000;
 /** Bytes of the forms that are kept; what faces make of them is a few times as much. */
 const maxFormBytes = 32 << 20;
-/** Time for which a question is not asked again as a repeated one, in milliseconds: it has another answer now, or is its caller's alone. */
-const refusedMs = 10_000;
+/**
+ * Time for which a question is not asked again as a repeated one, in milliseconds: the first time, when what is known of it may only be old, and at
+ * most. It is four times as long after each refusal without an answer between.
+ */
+const firstPauseMs = 50;
+const longestPauseMs = 10_000;
 
 /** What the edge knows of questions, by their names. It decides only how a question is asked: chat decides how it is answered. */
 export interface Forms {
@@ -29,13 +33,13 @@ export function createForms(clock: () => number): Forms {
     maxSize: maxFormBytes,
     sizeCalculation: (form) => toBinary(AnswerFormSchema, form).byteLength,
   });
-  const refusedUntilMs = new LRUCache<string, number>({ max: maxQuestions });
+  const pauses = new LRUCache<string, { untilMs: number; lengthMs: number }>({ max: maxQuestions });
   return {
     nameFor(question) {
       const name = names.get(question);
       return name === undefined || name === '' || forms.has(name) ? name : '';
     },
-    mayLearn: (question) => (refusedUntilMs.get(question) ?? 0) <= clock(),
+    mayLearn: (question) => (pauses.get(question)?.untilMs ?? 0) <= clock(),
     learn: (question) => void names.set(question, ''),
     take(question, name, brought) {
       let form = forms.get(name);
@@ -46,11 +50,16 @@ export function createForms(clock: () => number): Forms {
         forms.set(name, form);
       }
       if (names.get(question) !== name) names.set(question, name);
+      pauses.delete(question);
       return form;
     },
     refuse(question) {
       names.delete(question);
-      refusedUntilMs.set(question, clock() + refusedMs);
+      const last = pauses.get(question);
+      // Of those that were asked together, the first refusal counts.
+      if (last !== undefined && last.untilMs > clock()) return;
+      const lengthMs = last === undefined ? firstPauseMs : Math.min(longestPauseMs, 4 * last.lengthMs);
+      pauses.set(question, { untilMs: clock() + lengthMs, lengthMs });
     },
   };
 }
