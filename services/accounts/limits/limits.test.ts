@@ -115,15 +115,15 @@ test('what makes no sense is refused, and without the audit nothing is changed',
   const options = await one.as(administratorRoles);
   const until = (ms: number) => timestampFromMs(now + ms);
   const odd = [
-    limits.putLimit({ target: ann, limit: {} }, options),
-    limits.putLimit({ target: { layer: 'user' }, limit }, options),
-    limits.putLimit({ target: ann, limit, users: ['bob'] }, options),
-    limits.putLimit({ target: { layer: 'shop', name: 'x' }, limit }, options),
-    limits.raiseLimit({ target: ann, limit, until: until(0), reason: 'x' }, options),
-    limits.raiseLimit({ target: ann, limit, until: until(367 * dayMs), reason: 'x' }, options),
-    limits.raiseLimit({ target: ann, limit, until: until(dayMs) }, options),
+    () => limits.putLimit({ target: ann, limit: {} }, options),
+    () => limits.putLimit({ target: { layer: 'user' }, limit }, options),
+    () => limits.putLimit({ target: ann, limit, users: ['bob'] }, options),
+    () => limits.putLimit({ target: { layer: 'shop', name: 'x' }, limit }, options),
+    () => limits.raiseLimit({ target: ann, limit, until: until(0), reason: 'x' }, options),
+    () => limits.raiseLimit({ target: ann, limit, until: until(367 * dayMs), reason: 'x' }, options),
+    () => limits.raiseLimit({ target: ann, limit, until: until(dayMs) }, options),
   ];
-  for (const work of odd) expect((await failure(work))[0]).toBe(Code.InvalidArgument);
+  for (const work of odd) expect((await failure(work()))[0]).toBe(Code.InvalidArgument);
   expect((await failure(limits.removeLimit({ target: ann }, options)))[0]).toBe(Code.NotFound);
   recorder.isAway = true;
   expect((await failure(limits.putLimit({ target: ann, limit }, options)))[0]).toBe(Code.Unavailable);
