@@ -66,18 +66,26 @@ export function decodeRaw(
   if (mark !== undefined) return { text: decode(bytes, mark), notes: [] };
   const inFile = knownLabel(declared());
   if (inFile !== undefined && !isUtf8Instead(bytes, inFile)) {
-    const text = createDecoder(inFile, false).decode(bytes);
-    const damaged = text.match(/\uFFFD/g)?.length ?? 0;
-    // A browser shows a page with a few damaged characters too.
-    if (damaged <= (text.match(/[^\p{ASCII}]/gu)?.length ?? 0) / 50) {
-      return { text, notes: damaged > 0 ? [guessed(inFile)] : [] };
-    }
+    const read = decodeDamaged(bytes, inFile);
+    if (read !== undefined) return read;
   }
   const found = detectEncoding(bytes, true);
-  if (found === undefined) throw notText('utf-8');
+  if (found === undefined) {
+    const read = decodeDamaged(bytes, 'utf-8');
+    if (read === undefined || read.notes.length === 0) throw notText('utf-8');
+    return read;
+  }
   const isContrary = inFile !== undefined && inFile !== found.charset;
   const notes = found.isDoubtful || isContrary ? [guessed(found.charset)] : [];
   return { text: decode(bytes, found.charset), notes };
+}
+
+/** Returns the text of bytes that are in an encoding but for a few, as a browser shows them; `undefined` if more are damaged. */
+function decodeDamaged(bytes: Uint8Array, charset: string): ReadText | undefined {
+  const text = createDecoder(charset, false).decode(bytes);
+  const damagedCount = text.match(/\uFFFD/g)?.length ?? 0;
+  if (damagedCount > (text.match(/[^\p{ASCII}]/gu)?.length ?? 0) / 50) return undefined;
+  return { text, notes: damagedCount > 0 ? [guessed(charset)] : [] };
 }
 
 /** The bytes of a list as UTF-8 without a mark, in constant memory. */

@@ -1,6 +1,9 @@
 import { type Document, parseDocument } from 'yaml';
 import { UnreadableError } from './parser.ts';
 
+/** TOML, as Hugo has it. */
+const tomlFenced = /^\+\+\+[ \t]*\n(?:[\s\S]*?\n)?\+\+\+[ \t]*(?:\n|$)/;
+const aliasesMax = 100;
 const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
 
 /**
@@ -8,6 +11,8 @@ const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
  * it can hold the groups that may see the document, and a guess could show the document to everyone.
  */
 export function splitFrontMatter(text: string): { values: Record<string, unknown>; body: string } {
+  if (tomlFenced.test(text))
+    throw new UnreadableError('the front matter is TOML: write it as YAML, between lines of "---"', undefined, 1);
   const match = text.startsWith('---') ? fenced.exec(text) : null;
   if (match === null || match.index !== 0) return { values: {}, body: text };
   const document = parse(match[1] as string);
@@ -16,7 +21,7 @@ export function splitFrontMatter(text: string): { values: Record<string, unknown
     const line = (problem.linePos?.[0].line ?? 0) + 1;
     throw new UnreadableError(`the front matter is not YAML (${problem.code}): correct it`, undefined, line);
   }
-  const values: unknown = document.toJS({ maxAliasCount: 100 });
+  const values = toValues(document);
   // Between two horizontal rules there can also be text.
   if (typeof values === 'string') return { values: {}, body: text };
   if (values === null) return { values: {}, body: text.slice(match[0].length) };
@@ -24,6 +29,18 @@ export function splitFrontMatter(text: string): { values: Record<string, unknown
     throw new UnreadableError('the front matter must be a mapping of names to values: correct it', undefined, 1);
   }
   return { values: values as Record<string, unknown>, body: text.slice(match[0].length) };
+}
+
+function toValues(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: aliasesMax });
+  } catch {
+    throw new UnreadableError(
+      'the front matter has too many aliases, or one of nothing: write the values',
+      undefined,
+      1,
+    );
+  }
 }
 
 function parse(text: string): Document.Parsed {

@@ -162,7 +162,10 @@ const vagueTypes = new Set([
 ]);
 
 /** Returns the parser of a file: by its media type if a parser reads that type, otherwise by the extension of its path. */
-export function findParser(parsers: readonly Parser[], file: SourceFile): Parser | undefined {
+export function findParser(
+  parsers: readonly Parser[],
+  file: Pick<SourceFile, 'path' | 'mediaType'>,
+): Parser | undefined {
   const mediaType = file.mediaType.split(';')[0]?.trim() ?? '';
   const byType = parsers.find((parser) => parser.mediaTypes.includes(mediaType));
   const path = file.path.toLowerCase();

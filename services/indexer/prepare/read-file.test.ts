@@ -94,3 +94,18 @@ test('a file that no parser reads is a failure that names the endings', async ()
     { kind: 'end', isWhole: false },
   ]);
 });
+
+test('a file is read as what its bytes are, if its name says another format', async () => {
+  const pdf: Parser = { ...word, mediaTypes: ['application/pdf'], endings: ['.pdf'], isList: false };
+  const read = async function* () {
+    yield Buffer.from('%PDF-1.7 text');
+  };
+  const found: Found[] = [];
+  const file = { path: 'a.box', mediaType: '', sizeBytes: 13, read };
+  for await (const part of readFile(file, [box, pdf])) found.push(part);
+  expect(found).toMatchObject([
+    { kind: 'document', document: { documentId: 'a.box' } },
+    { kind: 'end', isWhole: true },
+  ]);
+  expect(await readAll('b.word', '%PDF-1.7 text')).toMatchObject([{ kind: 'document' }, { kind: 'end' }]);
+});

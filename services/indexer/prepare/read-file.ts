@@ -11,6 +11,7 @@ import {
   UnreadableError,
 } from '../parse/parser.ts';
 import { UploadBytesError } from '../uploads/file-reader.ts';
+import { trueEnding } from './true-format.ts';
 
 // Reads a file and the files inside of it, each with its own parser.
 
@@ -49,16 +50,19 @@ interface State {
 
 async function* read(file: ReadableFile, depth: number, state: State): AsyncIterable<Found> {
   const { path } = file;
-  const parser = findParser(state.parsers, file);
-  if (parser === undefined && depth > 0) {
+  const named = findParser(state.parsers, file);
+  let parser = named;
+  if (named === undefined && depth > 0) {
     yield { kind: 'note', path, note: skipped };
     return;
   }
   try {
-    if (parser === undefined) throw unsupported(file, state.parsers);
+    if (named === undefined) throw unsupported(file, state.parsers);
     // Only values: a parser may be in another process.
-    const { read: readBytes, ...source } = file;
-    for await (const parsed of parser.parse(source, readBytes())) {
+    const { read: _, ...source } = file;
+    const opened = await open(file, named, state.parsers);
+    parser = opened.parser;
+    for await (const parsed of parser.parse(source, opened.bytes)) {
       if (parsed.kind === 'file') yield* readInner(path, parsed.file, depth + 1, state);
       else if (parsed.kind === 'document') yield { ...parsed, path, isInner: depth > 0 };
       else if (parsed.kind === 'progress') yield parsed;
@@ -103,6 +107,28 @@ async function* readInner(outer: string, inner: InnerFile, depth: number, state:
   state.isWhole = false;
   const message = `${limit.message}: upload the files of the archive themselves`;
   yield { kind: 'failure', path, failure: { line: 0, reason: ErrorReason.TOO_LARGE, message, documentId: undefined } };
+}
+
+/** Returns the bytes of a file, and the parser that can read them; `named` is the one of its name. */
+async function open(
+  file: ReadableFile,
+  named: Parser,
+  parsers: readonly Parser[],
+): Promise<{ parser: Parser; bytes: AsyncIterable<Uint8Array> }> {
+  const iterator = file.read()[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const bytes = async function* () {
+    try {
+      if (first.done === true) return;
+      yield first.value;
+      yield* { [Symbol.asyncIterator]: () => iterator };
+    } finally {
+      await iterator.return?.();
+    }
+  };
+  const ending = first.done === true ? undefined : trueEnding(file.path, first.value);
+  const found = ending === undefined ? undefined : findParser(parsers, { path: ending, mediaType: '' });
+  return { parser: found ?? named, bytes: bytes() };
 }
 
 async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {

@@ -121,6 +121,8 @@ describe('Markdown', () => {
     await expect(parse('---\ngroups: {staff: true}\n---\nsecret\n')).rejects.toThrow('groups');
     await expect(parse('---\ngroups: ["*"]\n---\nsecret\n')).rejects.toThrow('groups');
     await expect(parse('---\n- a\n---\nsecret\n')).rejects.toThrow('mapping');
+    await expect(parse('---\ngroups: *none\n---\nsecret\n')).rejects.toThrow('front matter');
+    await expect(parse('+++\ngroups = ["staff"]\n+++\nsecret\n')).rejects.toThrow('TOML');
     expect((await one('markdown', 'a.md', '---\ngroups: staff, lead\n---\nx\n')).groups).toEqual(['staff', 'lead']);
     expect((await one('markdown', 'a.md', '---\ngroups: []\n---\nx\n')).groups).toEqual([]);
   });

@@ -34,6 +34,37 @@ test('a few common characters are enough to distinguish two Chinese encodings', 
   expect(detectEncoding(big5, true)?.charset).toBe('big5');
 });
 
+test('a short sentence in Chinese is not letters of another alphabet', () => {
+  // 退款多久到账？三天。
+  expect(detectEncoding(Buffer.from('cdcbbfeeb6e0bec3b5bdd5cba3bfc8fdcceca1a3', 'hex'), true)?.charset).toBe('gb18030');
+  // 你好，欢迎来到商城
+  expect(detectEncoding(Buffer.from('c4e3bac3a3acbbb6d3adc0b4b5bdc9ccb3c7', 'hex'), true)?.charset).toBe('gb18030');
+  const russian = Buffer.from(
+    'f7cfdad7d2c1d420c4c5cec5c720dac1cec9cdc1c5d420d4d2c920c4ced120d0cfd3ccc520d0cfccd5dec5cec9d12e',
+    'hex',
+  );
+  expect(new TextDecoder('koi8-r').decode(russian)).toContain('Возврат денег');
+  expect(detectEncoding(russian, true)?.charset).toBe('koi8-r');
+});
+
+test('accented letters may be two in a word', () => {
+  expect(detectEncoding(Buffer.from('Es kostet 5 \x80 \x96 in Gr\xf6\xdfe M', 'latin1'), true)?.charset).toBe(
+    'windows-1252',
+  );
+});
+
+test('UTF-16 is found although an ideograph has a zero byte too', () => {
+  expect(detectEncoding(Buffer.from('question,answer\n退货吗？,可以退货的\n', 'utf16le'), true)?.charset).toBe(
+    'utf-16le',
+  );
+});
+
+test('UTF-8 with damaged characters, and bytes that are no text, have no encoding', () => {
+  const half = Buffer.concat([Buffer.from('正常的中文 UTF-8 text\n'), Buffer.from('bbb5b5c4b2bfb7d6', 'hex')]);
+  expect(detectEncoding(half, true)).toBeUndefined();
+  expect(detectEncoding(Buffer.from('MZ\0\x01\x02'.repeat(10)), true)).toBeUndefined();
+});
+
 test('a few bytes that fit nowhere are damaged, not another language', () => {
   expect(detectEncoding(bytes('Some ', [0xff, 0xc3, 0x28], ' here'), true)).toBeUndefined();
 });

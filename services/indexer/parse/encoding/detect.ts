@@ -34,11 +34,14 @@ export function markOf(bytes: Uint8Array): string | undefined {
 
 /**
  * Returns the encoding of the bytes: their mark, UTF-16 by its zero bytes, UTF-8 if they are valid, otherwise the likeliest one in
- * which they are valid. `undefined` if there is none: the bytes are damaged. `isWhole`: the last character is not cut.
+ * which they are valid. `undefined` if there is none, or if most are UTF-8: the bytes are damaged. `isWhole`: the last character is not cut.
  */
 export function detectEncoding(bytes: Uint8Array, isWhole: boolean): Encoding | undefined {
-  const sure = markOf(bytes) ?? utf16Of(bytes) ?? (isValid(bytes, 'utf-8', isWhole) ? 'utf-8' : undefined);
-  if (sure !== undefined) return { charset: sure, isDoubtful: false };
+  const marked = markOf(bytes) ?? utf16Of(bytes, isWhole);
+  if (marked !== undefined) return { charset: marked, isDoubtful: false };
+  if (isBinary(bytes)) return undefined;
+  if (isValid(bytes, 'utf-8', isWhole)) return { charset: 'utf-8', isDoubtful: false };
+  if (isDamagedUtf8(bytes)) return undefined;
   if (isWestern(bytes)) return { charset: 'windows-1252', isDoubtful: false };
   const candidates = analyse(bytes.subarray(0, sampleBytes)).filter(
     ({ name, confidence }) => detectable.has(name) && confidence >= 10,
@@ -123,22 +126,61 @@ function isPlausible(bytes: Uint8Array, charset: string, isWhole: boolean): bool
   const others = text.match(/[^\p{ASCII}]/gu) ?? [];
   const letters = others.filter((character) => /[\p{L}\p{N}\p{P}\p{Sc}\p{Zs}]/u.test(character)).length;
   // Any few bytes are valid in an encoding of one byte.
-  const isEnough = /^(?:gb|big5|shift|euc|iso-2022)/i.test(charset) || others.length >= 8;
-  return isEnough && strange === 0 && letters >= others.length * 0.6;
+  const isSure = /^(?:gb|big5|shift|euc|iso-2022|utf-16)/i.test(charset) || (others.length >= 8 && isOfWords(text));
+  return isSure && strange === 0 && letters >= others.length * 0.6;
 }
 
-/** Zero bytes at one parity only: ASCII in UTF-16 without a mark. */
-function utf16Of(bytes: Uint8Array): string | undefined {
+/** Controls that no text has; others are tabs, ends of lines and pages, and the escapes of ISO-2022. */
+function isBinary(bytes: Uint8Array): boolean {
+  const sample = bytes.subarray(0, sampleBytes);
+  let controlCount = 0;
+  for (const byte of sample) if (byte < 0x09 || (byte > 0x0d && byte < 0x20 && byte !== 0x1b)) controlCount++;
+  return controlCount >= 8 && controlCount > sample.byteLength / 50;
+}
+
+/** Bytes of another encoding, read one by one, are letters in no case and marks inside of words. */
+function isOfWords(text: string): boolean {
+  let pairs = 0;
+  let strangePairs = 0;
+  for (const [, before = '', after = ''] of text.matchAll(/(?=([^\p{ASCII}\s])([^\p{ASCII}\s]))/gu)) {
+    pairs++;
+    const isStrange = isLetter(before) ? !isLetter(after) || isCapitalAfterSmall(before, after) : isLetter(after);
+    if (isStrange) strangePairs++;
+  }
+  return strangePairs <= pairs * 0.3;
+}
+
+const isLetter = (character: string) => /\p{L}/u.test(character);
+const isCapitalAfterSmall = (before: string, after: string) => /\p{Ll}/u.test(before) && /\p{Lu}/u.test(after);
+
+/** Characters of three bytes hardly occur by chance: text that has some, and little else beyond ASCII, is UTF-8 with damaged bytes. */
+function isDamagedUtf8(bytes: Uint8Array): boolean {
+  const sample = bytes.subarray(0, sampleBytes);
+  const isNext = (byte = 0) => byte >= 0x80 && byte < 0xc0;
+  let highCount = 0;
+  let threeCount = 0;
+  for (const [index, byte] of sample.entries()) {
+    if (byte < 0x80) continue;
+    highCount++;
+    if (byte >= 0xe0 && byte < 0xf0 && isNext(sample[index + 1]) && isNext(sample[index + 2])) threeCount++;
+  }
+  return threeCount >= 3 && threeCount * 3 >= highCount * 0.6;
+}
+
+/** Zero bytes at one parity: ASCII in UTF-16 without a mark. */
+function utf16Of(bytes: Uint8Array, isWhole: boolean): string | undefined {
   const zeros = [0, 0];
   const length = Math.min(bytes.byteLength, sampleBytes);
   for (let index = 0; index < length; index++) if (bytes[index] === 0) zeros[index % 2] = (zeros[index % 2] ?? 0) + 1;
   const [even = 0, odd = 0] = zeros;
-  if (Math.max(even, odd) < Math.max(4, length / 10) || Math.min(even, odd) > Math.max(even, odd) / 20)
-    return undefined;
-  return odd > even ? 'utf-16le' : 'utf-16be';
+  if (Math.max(even, odd) < Math.max(4, length / 10)) return undefined;
+  const charset = odd > even ? 'utf-16le' : 'utf-16be';
+  // Some ideographs have a zero byte at the other parity.
+  const [most, least] = [Math.max(even, odd), Math.min(even, odd)];
+  return least <= most / 20 || (least <= most / 4 && isPlausible(bytes, charset, isWhole)) ? charset : undefined;
 }
 
-/** Accented letters and typographic marks between ASCII, one at a time: no encoding of two bytes looks like that. */
+/** Accented letters and typographic marks between ASCII, one at a time or two in a word: no encoding of two bytes looks like that. */
 function isWestern(bytes: Uint8Array): boolean {
   const sample = bytes.subarray(0, sampleBytes);
   let high = 0;
@@ -148,9 +190,18 @@ function isWestern(bytes: Uint8Array): boolean {
     high++;
     const isAlone = (sample[index - 1] ?? 0) < 0x80 && (sample[index + 1] ?? 0) < 0x80;
     if (isAlone && isWesternMark(sample[index] as number, sample[index - 1], sample[index + 1])) single++;
+    if (isAccentedPair(sample, index)) single += 2;
   }
   return high > 0 && high < sample.byteLength / 4 && single >= high * 0.7;
 }
+
+/** Two accented letters inside a word, as in "Größe". */
+function isAccentedPair(sample: Uint8Array, start: number): boolean {
+  const [before, first = 0, second = 0, after] = [-1, 0, 1, 2].map((offset) => sample[start + offset]);
+  return first >= 0xc0 && second >= 0xdf && isSmallLetter(before) && isSmallLetter(after);
+}
+
+const isSmallLetter = (byte = 0) => byte >= 0x61 && byte <= 0x7a;
 
 function isWesternMark(byte: number, before: number | undefined, after: number | undefined): boolean {
   const isLetter = (other: number | undefined) => other !== undefined && /[A-Za-z]/.test(String.fromCharCode(other));

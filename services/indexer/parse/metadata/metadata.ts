@@ -50,13 +50,14 @@ export function readMetadata(given: Readonly<Record<string, unknown>>): Metadata
   const updated = values.text(names.updated).trim();
   const updatedAtMs = readTime(updated);
   const { isPublic, ...access } = readAccess(values);
+  const similar = readSimilar(values.takeAll(names.similar));
   const attributes = readAttributes(values, updatedAtMs === undefined ? updated : '');
   return {
     id: cleanLine(values.text(names.id)),
     title: title || question,
     // If there is also a title, the question is part of the text, so that search finds it.
     text: title !== '' && question !== '' && answer.trim() !== '' ? `${question}\n${answer}` : answer,
-    similar: readSimilar(values.takeAll(names.similar)),
+    similar,
     url: cleanLine(values.text(names.url)),
     language: values.text(names.language).trim(),
     ...access,

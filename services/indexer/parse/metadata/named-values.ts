@@ -1,6 +1,7 @@
 import { cleanLine } from '../clean.ts';
+import { nameKey } from './names.ts';
 
-/** Values by name, of which each is taken once. Names are compared without case. */
+/** Values by name, of which each is taken once. Names are compared by {@link nameKey}. */
 export interface NamedValues {
   /** Takes the value of the first name that has one; `undefined` if none has. */
   take(names: readonly string[]): unknown;
@@ -19,7 +20,7 @@ export function createNamedValues(values: Readonly<Record<string, unknown>>): Na
   const left = new Map<string, readonly [name: string, value: unknown]>();
   for (const [given, value] of Object.entries(values)) {
     const name = cleanLine(given);
-    left.set(name.toLowerCase(), [name, value]);
+    left.set(nameKey(name), [name, value]);
   }
   const remove = (key: string): unknown => {
     const value = left.get(key)?.[1];

@@ -1,5 +1,5 @@
 import { cleanLine } from '../clean.ts';
-import { knownNames, textNames } from '../metadata/names.ts';
+import { knownNames, nameKey, textNames } from '../metadata/names.ts';
 import { UnreadableError } from '../parser.ts';
 
 /** What the columns of a table mean. */
@@ -55,10 +55,10 @@ function of(names: readonly string[], hasHeader: boolean): Columns {
 
 /** "q" and "a" name a question and its answer only together; alone they are letters. */
 function isNameIn(known: Iterable<string>, row: readonly string[]): (name: string) => boolean {
-  const lower = new Set(row.map((name) => name.toLowerCase()));
+  const lower = new Set(row.map(nameKey));
   const hasPair = lower.has('q') && lower.has('a');
   const names = new Set([...known].filter((name) => hasPair || (name !== 'q' && name !== 'a')));
-  return (name) => names.has(name.toLowerCase());
+  return (name) => names.has(nameKey(name));
 }
 
 /** Reports whether a first row names columns: by a known name, or because it looks like names and not like values. */

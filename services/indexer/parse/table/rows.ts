@@ -1,5 +1,5 @@
 import { cleanLine } from '../clean.ts';
-import { knownNames, names, textNames } from '../metadata/names.ts';
+import { knownNames, nameKey, names, textNames, titleNames } from '../metadata/names.ts';
 import { failed, type Parsed, UnreadableError } from '../parser.ts';
 import { parseRecord } from '../record.ts';
 import type { Columns } from './columns.ts';
@@ -13,12 +13,15 @@ export interface Row {
   place: string;
 }
 
-const titleNames = /^(?:name|title|product|item|subject)|名称|品名|商品名|标题|主题|产品$/i;
+/** Columns by which a table without titles names its rows. */
+const namingColumn = /^(?:name|title|product|item|subject)|名称|品名|商品名|标题|主题|产品$/i;
+
+const titleKeys = new Set<string>(titleNames);
 
 /** Yields a document for each row. Rows with nothing but similar questions belong to the row before. */
 export async function* parseRows(rows: AsyncIterable<Row>, columns: Columns): AsyncIterable<Parsed> {
-  const hasId = columns.names.some((name) => name.toLowerCase() === 'id');
-  const lower = columns.names.map((name) => name.toLowerCase());
+  const hasId = columns.names.some((name) => nameKey(name) === 'id');
+  const keys = columns.names.map(nameKey);
   let open: { values: Record<string, unknown>; similar: string[]; row: Row } | undefined;
   const close = function* (): Iterable<Parsed> {
     if (open === undefined) return;
@@ -34,19 +37,25 @@ export async function* parseRows(rows: AsyncIterable<Row>, columns: Columns): As
     if (!(error instanceof UnreadableError)) throw error;
     return failed(row.line, error, hasId ? undefined : row.place);
   };
-  for await (const row of rows) {
-    try {
-      const cells = row.cells();
-      const only = open === undefined ? undefined : similarOf(lower, cells);
-      if (only !== undefined) open?.similar.push(only);
-      else {
+  try {
+    for await (const row of rows) {
+      try {
+        const cells = row.cells();
+        const only = open === undefined ? undefined : similarOf(keys, cells);
+        if (only !== undefined) open?.similar.push(only);
+        else {
+          yield* close();
+          open = { values: valuesOf(columns, cells), similar: [], row };
+        }
+      } catch (error) {
         yield* close();
-        open = { values: valuesOf(columns, cells), similar: [], row };
+        yield toFailure(error, row);
       }
-    } catch (error) {
-      yield* close();
-      yield toFailure(error, row);
     }
+  } catch (error) {
+    // The table ends early; its last row is whole.
+    yield* close();
+    throw error;
   }
   yield* close();
 }
@@ -71,7 +80,7 @@ function valuesOf({ names: header, hasText, hasHeader }: Columns, cells: readonl
   const entries = header.flatMap((name, index) => (name === '' ? [] : [[name, cells[index] ?? ''] as const]));
   const values: Record<string, unknown> = Object.fromEntries(entries);
   if (hasText) return values;
-  const isText = (name: string) => !knownNames.has(name.toLowerCase());
+  const isText = (name: string) => !knownNames.has(nameKey(name));
   const lines = cells.flatMap((cell, index) => {
     const text = cell.trim();
     const name = cleanLine(header[index] ?? '');
@@ -81,9 +90,9 @@ function valuesOf({ names: header, hasText, hasHeader }: Columns, cells: readonl
   });
   const titleIndex = Math.max(
     0,
-    header.findIndex((name) => titleNames.test(name)),
+    header.findIndex((name) => namingColumn.test(name)),
   );
-  const hasTitle = header.some((name) => ['title', '标题', 'question', '问题'].includes(name.toLowerCase()));
+  const hasTitle = header.some((name) => titleKeys.has(nameKey(name)));
   const [textName] = textNames;
   return { ...(!hasTitle && { title: cells[titleIndex] ?? '' }), ...values, [textName]: lines.join('\n') };
 }

@@ -16,6 +16,11 @@ const failures = async (path: string, content: string | Uint8Array): Promise<Par
     parsed.kind === 'failure' ? [parsed.failure] : [],
   );
 
+const fileOf = (path: string) => ({ path, mediaType: '', sizeBytes: 0 });
+async function* bytesOf(content: string): AsyncIterable<Uint8Array> {
+  yield Buffer.from(content);
+}
+
 describe('CSV', () => {
   test('rows are documents by their number; quotes, commas and line ends inside fields stay', async () => {
     const rows = await documents('en/faq.csv', 'question,answer,Team\n"a, ""b""?","l1\nl2",care\n\n问?,答,\n');
@@ -71,6 +76,22 @@ describe('CSV', () => {
     ]);
   });
 
+  test('lines above the names of the columns are no rows', async () => {
+    const table = '售后FAQ,,\n更新日期 2026-11-01,,\n问题,答案,备注\n如何退货,七天内,无\n';
+    expect(await documents('a.csv', table)).toMatchObject([
+      { documentId: 'a.csv#1', title: '如何退货', text: '七天内', attributes: { 备注: '无' }, line: 4 },
+    ]);
+    // Without names that are known, no line is left out.
+    expect(await documents('a.csv', 'Fees\nZone,Fee\nA,1\n')).toHaveLength(3);
+  });
+
+  test('columns may be named in traditional characters and in Japanese', async () => {
+    expect(await documents('a.csv', '問題,答案\n如何退貨,七天內\n')).toMatchObject([
+      { title: '如何退貨', text: '七天內' },
+    ]);
+    expect(await documents('a.csv', '質問,回答\n返品,七日\n')).toMatchObject([{ title: '返品', text: '七日' }]);
+  });
+
   test('a FAQ without names of columns is read as questions and answers', async () => {
     expect(await documents('a.csv', '几点营业？,八点\n怎么退货？,七天内\n')).toMatchObject([
       { documentId: 'a.csv#1', title: '几点营业？', text: '八点', line: 1 },
@@ -81,6 +102,7 @@ describe('CSV', () => {
   test('similar questions, in any form, find the one answer', async () => {
     const found = await documents('a.csv', '标准问,标准答案,相似问\n怎么退货,七天内,退货流程|我要退货\n,,如何退\n');
     expect(found).toMatchObject([{ title: '怎么退货', text: '## 退货流程 / 我要退货 / 如何退\n\n七天内' }]);
+    expect(found[0]?.attributes).toEqual({});
     const [indexed] = await documents('a.csv', 'q,a,indexes\nHow?,So.,"[""In what way?""]"\n');
     expect(indexed).toMatchObject({ title: 'How?', text: '## In what way?\n\nSo.' });
   });
@@ -88,12 +110,8 @@ describe('CSV', () => {
   test('the upload can say what columns mean, by name or by number', async () => {
     const parse = async (columns: Record<string, string>, content: string) => {
       const parser = await load();
-      async function* bytes() {
-        yield Buffer.from(content);
-      }
       const all = [];
-      const file = { path: 'a.csv', mediaType: '', sizeBytes: content.length, columns };
-      for await (const parsed of parser.parse(file, bytes())) all.push(parsed);
+      for await (const parsed of parser.parse({ ...fileOf('a.csv'), columns }, bytesOf(content))) all.push(parsed);
       return all;
     };
     expect(await parse({ Betreff: 'title', Inhalt: 'text' }, 'Betreff;Inhalt;Ort\nA;x;y\n')).toMatchObject([
@@ -127,7 +145,15 @@ describe('CSV', () => {
   });
 
   test('an unclosed quote fails with a clear message', async () => {
-    await expect(documents('a.csv', 'title,text\na,"x\nb,y\n')).rejects.toThrow('quotes');
+    const whole = Array.from({ length: 50 }, (_, index) => `t${index},x\n`).join('');
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const parsed of (await load()).parse(fileOf('a.csv'), bytesOf(`title,text\n${whole}a,"x\nb,y\n`)))
+        if (parsed.kind === 'document') read.push(parsed.document.title);
+    })();
+    await expect(reading).rejects.toThrow('quotes');
+    // What is before it is read.
+    expect(read).toHaveLength(50);
     expect((await documents('a.tsv', 'title\ttext\na,b\tx\n'))[0]).toMatchObject({ title: 'a,b', text: 'x' });
   });
 });

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { finished } from 'node:stream';
 import { CsvError, parse as createCsvParser, type Info } from 'csv-parse';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { decodeRecord, openText } from '../../../parse/decode.ts';
@@ -11,6 +11,8 @@ import { detectDialect } from './dialect.ts';
 const rowBytesMax = 8 << 20;
 /** Bytes by which the delimiter is found. */
 const headBytes = 64 << 10;
+/** Bytes whose rows are in memory at a time. */
+const writeBytes = 64 << 10;
 
 const parser: Parser = {
   mediaTypes: ['text/csv', 'text/tab-separated-values', 'application/csv'],
@@ -22,10 +24,11 @@ const parser: Parser = {
     const isTabs = file.mediaType.startsWith('text/tab-separated-values') || /\.(?:tsv|tab)$/i.test(file.path);
     const found = readRows(parts, isTabs ? '\t' : undefined)[Symbol.asyncIterator]();
     try {
-      const first = await found.next();
-      if (first.done === true) throw new UnreadableError('is empty: the first row should name the columns');
       const cellsOf = (record: readonly Buffer[]) => record.map((field) => decodeRecord(field, charset));
-      const columns = readColumns(cellsOf(first.value.record), file.columns);
+      const above = await readAbove(found, cellsOf);
+      const [first] = above;
+      if (first === undefined) throw new UnreadableError('is empty: the first row should name the columns');
+      const columns = readColumns(cellsOf(first.record), file.columns);
       const rows = async function* (): AsyncIterable<Row> {
         let row = 0;
         const toRow = ({ record, info }: RawRow): Row => ({
@@ -33,7 +36,7 @@ const parser: Parser = {
           line: info.lines - lineEndCount(record),
           place: `${file.path}#${++row}`,
         });
-        if (!columns.hasHeader) yield toRow(first.value);
+        for (const raw of columns.hasHeader ? above.slice(1) : above) yield toRow(raw);
         for await (const raw of { [Symbol.asyncIterator]: () => found }) yield toRow(raw);
       };
       yield* parseRows(rows(), columns);
@@ -45,31 +48,75 @@ const parser: Parser = {
 
 type RawRow = { record: Buffer[]; info: Info };
 
+/** Rows in which the names of columns are looked for. */
+const headerRowsMax = 10;
+
+/**
+ * Reads rows up to the first one with two values, and returns those from the row with the names of columns on: the last one, if lines about
+ * the table are above names that are known, else the first one.
+ */
+async function readAbove(
+  rows: AsyncIterator<RawRow>,
+  cellsOf: (record: readonly Buffer[]) => string[],
+): Promise<RawRow[]> {
+  const above: RawRow[] = [];
+  while (above.length < headerRowsMax) {
+    const { value, done } = await rows.next();
+    if (done === true) return above;
+    above.push(value);
+    if (value.record.filter((field) => field.length > 0).length < 2) continue;
+    const { hasHeader, hasText } = readColumns(cellsOf(value.record));
+    return hasHeader && hasText ? [value] : above;
+  }
+  return above;
+}
+
 /** Yields rows as bytes, so that a row with damaged bytes is a failure of its own. */
 async function* readRows(parts: AsyncIterable<Uint8Array>, given: string | undefined): AsyncGenerator<RawRow> {
   const { head, all } = await peek(parts);
   const { delimiter, skippedLines } = detectDialect(head, given);
-  const rows = Readable.from(all).pipe(
-    createCsvParser({
-      encoding: null,
-      delimiter,
-      from_line: skippedLines + 1,
-      info: true,
-      relax_column_count: true,
-      relax_quotes: true,
-      skip_empty_lines: true,
-      max_record_size: rowBytesMax,
-    }),
-  );
+  const rows: RawRow[] = [];
+  const parser = createCsvParser({
+    encoding: null,
+    delimiter,
+    from_line: skippedLines + 1,
+    info: true,
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+    max_record_size: rowBytesMax,
+    // The rows before a broken one would be lost in the stream's buffer.
+    on_record: (row: RawRow) => {
+      rows.push(row);
+      return null;
+    },
+  });
+  parser.resume();
+  // It is what the callbacks below get.
+  parser.on('error', () => {});
   try {
-    for await (const row of rows) yield row as RawRow;
+    for await (const part of all) {
+      for (let start = 0; start < part.byteLength; start += writeBytes) {
+        const error = await settled((done) => parser.write(part.subarray(start, start + writeBytes), done));
+        yield* rows.splice(0);
+        if (error !== undefined) throw error;
+      }
+    }
+    const error = await settled((done) => finished(parser.end(), done));
+    yield* rows.splice(0);
+    if (error !== undefined) throw error;
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const line = Number(error.lines ?? 0);
     throw new UnreadableError(`is not CSV after this row (${error.code}): check the quotes`, undefined, line);
   } finally {
-    rows.destroy();
+    parser.destroy();
   }
+}
+
+/** Returns the error that a call reports to its callback, if it does. */
+function settled(call: (done: (error?: Error | null) => void) => unknown): Promise<Error | undefined> {
+  return new Promise((resolve) => call((error) => resolve(error ?? undefined)));
 }
 
 /** Returns the beginning of a stream as text, and the whole stream. */
