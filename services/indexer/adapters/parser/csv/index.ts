@@ -86,8 +86,8 @@ async function* readRows(parts: AsyncIterable<Uint8Array>, given: string | undef
     skip_empty_lines: true,
     max_record_size: rowBytesMax,
     // The rows before a broken one would be lost in the stream's buffer.
-    on_record: (row: RawRow) => {
-      rows.push(row);
+    on_record: (row: unknown) => {
+      rows.push(row as RawRow);
       return null;
     },
   });
