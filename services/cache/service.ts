@@ -1,3 +1,4 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { CacheService, InvalidateRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
@@ -77,6 +78,8 @@ function targetOf({ target }: InvalidateRequest): InvalidateTarget {
       return byLabel(promptLabel(target.value));
     case 'question':
       return byLabel(questionLabel(target.value));
+    case 'storedBefore':
+      return { kind: 'before', storedBeforeMs: timestampMs(target.value) };
     case 'all':
       if (!target.value) throw invalidArgument('all must be true');
       return { kind: 'all' };

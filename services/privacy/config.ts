@@ -7,6 +7,7 @@ export interface Retention {
   readonly feedbackMs: number | undefined;
   readonly auditMs: number | undefined;
   readonly ledgerMs: number | undefined;
+  readonly cacheMs: number | undefined;
 }
 
 /** Settings of the service. */
@@ -21,12 +22,13 @@ const toMs = (days: number | undefined): number | undefined => (days ? days * da
 /** Returns the settings. */
 export function readConfig({ privacy }: Config): PrivacySettings {
   const retention = (privacy?.retention ?? []).map(
-    ({ tenant, sessionsDays, feedbackDays, auditDays, ledgerDays }): Retention => ({
+    ({ tenant, sessionsDays, feedbackDays, auditDays, ledgerDays, cacheDays }): Retention => ({
       tenant,
       sessionsMs: toMs(sessionsDays),
       feedbackMs: toMs(feedbackDays),
       auditMs: toMs(auditDays),
       ledgerMs: toMs(ledgerDays),
+      cacheMs: toMs(cacheDays),
     }),
   );
   return Object.freeze({ retention });

@@ -43,6 +43,7 @@ export function createPrivacy({
         ...ifDays('feedbackDays', own?.feedbackMs),
         ...ifDays('auditDays', own?.auditMs),
         ...ifDays('ledgerDays', own?.ledgerMs),
+        ...ifDays('cacheDays', own?.cacheMs),
       };
     },
     exportUser: ({ user }, context) => exportUser(stores, user, () => context.forward()),

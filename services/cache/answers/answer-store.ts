@@ -25,6 +25,8 @@ export interface StoredAnswer {
 export type InvalidateTarget =
   | { kind: 'all' }
   | { kind: 'label'; label: string }
+  /** Answers that are older. */
+  | { kind: 'before'; storedBeforeMs: number }
   /** One answer, as it is now. Answers that are put later stay. */
   | { kind: 'entry'; key: string };
 
@@ -98,12 +100,14 @@ export function sizeOf({ value, labels, scope }: StoredAnswer): number {
 }
 
 /** Returns whether an invalidation concerns an answer. */
-export function concerns(target: InvalidateTarget, { key, labels }: Pick<StoredAnswer, 'key' | 'labels'>): boolean {
+export function concerns(target: InvalidateTarget, { key, labels, storedAtMs }: StoredAnswer): boolean {
   switch (target.kind) {
     case 'all':
       return true;
     case 'label':
       return labels.includes(target.label);
+    case 'before':
+      return storedAtMs < target.storedBeforeMs;
     case 'entry':
       return key === target.key;
     default:

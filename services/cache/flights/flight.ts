@@ -128,6 +128,8 @@ export class Flight implements FlightInit {
       case 'all':
         return true;
       case 'entry':
+      // Its answer will be stored now.
+      case 'before':
         return false;
       case 'label': {
         if (this.labels.includes(target.label)) return true;

@@ -107,8 +107,12 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
       });
     },
 
-    /** Removes questions whose answers were invalidated. It only frees space: a question without an answer is a miss. */
+    /**
+     * Removes questions whose answers were invalidated. A failure only keeps space, because a question without an answer is a miss;
+     * except of retention, which rejects.
+     */
     async forget(tenant: string, target: InvalidateTarget): Promise<void> {
+      if (target.kind === 'before') return forget(tenant, target);
       // A question is erased with its user: the layer cannot find it by its label, and it must not stay.
       const isAll = target.kind === 'all' || (target.kind === 'label' && isQuestionLabel(target.label));
       if (isAll) await forget(tenant, { kind: 'all' }).catch(onFailure);

@@ -33,6 +33,8 @@ export type SemanticTarget =
   | { kind: 'key'; key: string }
   | { kind: 'document'; documentId: string }
   | { kind: 'scope'; scopeKey: string }
+  /** Entries that were stored before. */
+  | { kind: 'before'; storedBeforeMs: number }
   | { kind: 'all' };
 
 /** What every adapter of the port receives. */

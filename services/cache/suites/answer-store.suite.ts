@@ -110,6 +110,26 @@ export function answerStoreSuite(
       expect(await store.get('other', keyOf(4))).toBeDefined();
     });
 
+    test('an invalidation of what was stored before a time removes it, in its tenant, and nothing younger', async () => {
+      const nowMs = tested.now();
+      const at = (storedAtMs: number) => ({ storedAtMs, labels: ['question:q'] });
+      await put({ key: keyOf(1), ...at(nowMs - 2000) });
+      await put({ key: keyOf(2), ...at(nowMs - 1000) });
+      await put({ key: keyOf(3), ...at(nowMs) });
+      await put({ key: keyOf(4), tenant: 'other', ...at(nowMs - 2000) });
+      const before = (storedBeforeMs: number) => store.invalidate('acme', { kind: 'before', storedBeforeMs });
+      expect(await before(nowMs - 1000)).toEqual([keyOf(1)]);
+      expect(await store.get('acme', keyOf(1))).toBeUndefined();
+      for (const number of [2, 3]) expect(await store.get('acme', keyOf(number))).toBeDefined();
+      expect(await store.get('other', keyOf(4))).toBeDefined();
+      expect(await store.usage('acme')).toMatchObject({ entryCount: 2 });
+      expect(await before(nowMs)).toEqual([keyOf(2)]);
+      // An earlier time removes nothing, and takes nothing back.
+      expect(await before(nowMs - 5000)).toEqual([]);
+      await put({ key: keyOf(5), ...at(nowMs) });
+      expect((await store.find('acme', 'question:q', 10)).map(({ key }) => key).sort()).toEqual([3, 5].map(keyOf));
+    });
+
     test('answers are found by a label, in their tenant, not once they have expired, and no more than asked for', async () => {
       for (const number of [1, 2, 3]) await put({ key: keyOf(number), labels: ['question:q'] });
       await put({ key: keyOf(4), labels: ['question:other'] });

@@ -121,6 +121,16 @@ export function semanticStoreSuite(
       expect(await store.count('acme', never)).toBe(0);
     });
 
+    test('removes what was stored before a time, in its tenant, and nothing younger', async () => {
+      await put({ key: keyOf(1), storedAtMs: nowMs - 2000, documentIds: ['d1'] });
+      await put({ key: keyOf(2), storedAtMs: nowMs - 1000 });
+      await put({ key: keyOf(3), storedAtMs: nowMs - 2000, tenant: 'other' });
+      await store.remove('acme', { kind: 'before', storedBeforeMs: nowMs - 1000 }, never);
+      expect(await keys()).toEqual([keyOf(2)]);
+      expect(await keys({ tenant: 'other' })).toEqual([keyOf(3)]);
+      expect(await store.count('acme', never)).toBe(1);
+    });
+
     test('removes by key, by document, by scope and all, in its tenant', async () => {
       const fill = async () => {
         await put({ key: keyOf(1), documentIds: ['d1', 'd2'] });

@@ -8,7 +8,7 @@ import type { Stores } from '../erasures/stores.ts';
 /** What retention needs. */
 export interface RetentionDeps {
   retention: readonly Retention[];
-  stores: Pick<Stores, 'chat' | 'auditErasure'>;
+  stores: Pick<Stores, 'cache' | 'chat' | 'auditErasure'>;
   /** Returns the held users of a tenant; an empty one is the tenant. */
   heldUsers(tenant: string): Promise<readonly string[]>;
   actFor(who: Requester, signal: AbortSignal): Promise<CallOptions>;
@@ -35,12 +35,14 @@ export async function applyRetention(deps: RetentionDeps, signal: AbortSignal): 
 
 async function applyTo(deps: RetentionDeps, retention: Retention, signal: AbortSignal): Promise<void> {
   const { stores, actFor, newId, clock, log } = deps;
-  const { tenant, sessionsMs, feedbackMs, auditMs, ledgerMs } = retention;
+  const { tenant, sessionsMs, feedbackMs, auditMs, ledgerMs, cacheMs } = retention;
   const heldUsers = await deps.heldUsers(tenant);
   if (heldUsers.includes('')) return;
   const before = (ms: number | undefined) => (ms === undefined ? {} : { time: timestampFromMs(clock() - ms) });
   const call = () => actFor({ tenant, user: actor }, signal);
-  const [sessions, feedback, entries, ledger] = [sessionsMs, feedbackMs, auditMs, ledgerMs].map(before);
+  const [sessions, feedback, entries, ledger, cached] = [sessionsMs, feedbackMs, auditMs, ledgerMs, cacheMs].map(
+    before,
+  );
   const chat = await stores.chat.expireChat(
     {
       ...(sessions?.time && { sessionsBefore: sessions.time }),
@@ -57,6 +59,10 @@ async function applyTo(deps: RetentionDeps, retention: Retention, signal: AbortS
     },
     await call(),
   );
+  // Last: without its server, the others have done their work.
+  const cache =
+    cached?.time &&
+    (await stores.cache.invalidate({ target: { case: 'storedBefore', value: cached.time } }, await call()));
   log.info(
     {
       event: 'retention_applied',
@@ -65,6 +71,7 @@ async function applyTo(deps: RetentionDeps, retention: Retention, signal: AbortS
       feedback_count: Number(chat.feedbackCount),
       entry_count: Number(audit.redactedCount),
       ledger_count: Number(audit.ledgerCount),
+      cached_count: Number(cache?.entryCount ?? 0n),
     },
     'retention applied',
   );

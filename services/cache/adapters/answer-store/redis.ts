@@ -107,7 +107,7 @@ async function createRedisStore(
   /** Returns the answer if it is valid; an invalid one is removed in the background. */
   const valid = (tenant: string, key: string, bytes: Buffer, state: TenantState): StoredAnswer | undefined => {
     const { answer, epoch } = decodeStored(tenant, key, bytes);
-    if (answer.expiresAtMs > clock() && !invalidations.concern(state, epoch, answer.labels)) return answer;
+    if (answer.expiresAtMs > clock() && !invalidations.concern(state, epoch, answer)) return answer;
     removeOne(tenant, key).catch((error: unknown) =>
       log.debug({ event: 'cache_redis_failed', err: error }, 'redis failed'),
     );
@@ -123,23 +123,26 @@ async function createRedisStore(
       return bytes ? valid(tenant, key, bytes, known) : undefined;
     },
     async put(answer: StoredAnswer, { epoch, replaces = false }: PutOptions = {}) {
-      const { tenant, key, labels, expiresAtMs } = answer;
+      const { tenant, key, labels, storedAtMs, expiresAtMs } = answer;
       const begunIn = epoch ?? (await invalidations.refresh(tenant)).epoch;
       const leftMs = expiresAtMs - clock();
       // It began while Redis was away: what was invalidated since is not known.
       if (begunIn === '' || leftMs <= 0) return;
       const { bytes, savedBytes } = encodeStored(answer, begunIn);
-      const times = [Math.ceil(leftMs), expiresAtMs, clock(), sizeOf(answer) - savedBytes];
-      const kept = await scripts.answersPut(1, prefixOf(tenant), key, bytes, ...times, JSON.stringify(labels), begunIn);
+      const numbers = [Math.ceil(leftMs), expiresAtMs, clock(), sizeOf(answer) - savedBytes, storedAtMs];
+      const args = [key, bytes, ...numbers, JSON.stringify(labels), begunIn];
+      const kept = await scripts.answersPut(1, prefixOf(tenant), ...args);
       if (!replaces || kept === 0) return;
       await bus.notify(tenant, { kind: 'entry', key }, (message) => redis.publish(bus.channel, message));
     },
     async invalidate(tenant, target) {
       if (target.kind === 'entry') return (await removeOne(tenant, target.key)) ? [target.key] : [];
-      const label = target.kind === 'all' ? '*' : target.label;
+      const isBefore = target.kind === 'before';
+      const label = isBefore ? '<' : target.kind === 'all' ? '*' : target.label;
       await bus.notify(tenant, target, async (message) => {
         try {
-          const args = [label, newEra(), mostLabels, bus.channel, message];
+          const times = isBefore ? [target.storedBeforeMs] : [];
+          const args = [label, newEra(), mostLabels, bus.channel, message, ...times];
           const [, replicaCount] = await scripts.answersInvalidate(1, prefixOf(tenant), ...args);
           return replicaCount;
         } catch (error) {
@@ -153,13 +156,9 @@ async function createRedisStore(
         .refresh(tenant)
         .catch((error: unknown) => log.debug({ event: 'cache_redis_failed', err: error }, 'redis failed'));
       // From here on none of them is found. The rest frees their space.
-      const removed: string[] = [];
-      for (let round = 0; round < mostReclaims; round++) {
-        const [more, keys] = await scripts.answersReclaim(1, prefixOf(tenant), label, reclaimBatch);
-        removed.push(...keys);
-        if (more === 0) break;
-      }
-      return removed;
+      return isBefore
+        ? reclaimOlder(redis, prefixOf(tenant), target.storedBeforeMs, (key) => removeOne(tenant, key))
+        : reclaim(scripts, prefixOf(tenant), label);
     },
     async find(tenant, label, limit) {
       const prefix = prefixOf(tenant);
@@ -186,6 +185,46 @@ async function createRedisStore(
       redis.disconnect();
     },
   };
+}
+
+/** Removes answers with a label, or all; returns their keys. */
+async function reclaim(scripts: Scripts, prefix: string, label: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (let round = 0; round < mostReclaims; round++) {
+    const [more, keys] = await scripts.answersReclaim(1, prefix, label, reclaimBatch);
+    removed.push(...keys);
+    if (more === 0) break;
+  }
+  return removed;
+}
+
+/** Removes answers that were stored before, and those of unknown age; returns their keys. */
+async function reclaimOlder(
+  redis: Awaited<ReturnType<typeof openRedis>>,
+  prefix: string,
+  storedBeforeMs: number,
+  removeOne: (key: string) => Promise<boolean>,
+): Promise<string[]> {
+  const removed: string[] = [];
+  for (let cursor = '0', round = 0; round < mostReclaims; round++) {
+    const [next, pairs] = await redis.hscan(`${prefix}:s`, cursor, 'COUNT', reclaimBatch);
+    const keys: string[] = [];
+    for (let index = 0; index + 1 < pairs.length; index += 2) {
+      const key = pairs[index] as string;
+      if (key !== '' && storedAtOf(pairs[index + 1] as string) < storedBeforeMs) keys.push(key);
+    }
+    const isRemoved = await Promise.all(keys.map(removeOne));
+    removed.push(...keys.filter((_, index) => isRemoved[index]));
+    if (next === '0') break;
+    cursor = next;
+  }
+  return removed;
+}
+
+/** Returns when an answer was stored, by its row of the index; 0 if it was written by a release that did not note it. */
+function storedAtOf(row: string): number {
+  const [, , storedAtMs = 0] = JSON.parse(row) as [sizeBytes: number, labels: string[], storedAtMs?: number];
+  return storedAtMs;
 }
 
 function readable<T>(read: () => T): T | undefined {

@@ -244,6 +244,8 @@ function concerned(database: Kysely<Schema>, tenant: string, target: InvalidateT
       return all;
     case 'label':
       return all.where('key', 'in', (select) => labelled(select, tenant, target.label));
+    case 'before':
+      return all.where('stored_at', '<', target.storedBeforeMs);
     case 'entry':
       return all.where('key', '=', target.key);
     default:

@@ -87,6 +87,8 @@ function conditionsOf(target: SemanticTarget): Condition[] {
       return [is('documents', target.documentId)];
     case 'scope':
       return [is('scope', target.scopeKey)];
+    case 'before':
+      return [{ key: 'stored_at', range: { lt: target.storedBeforeMs } }];
     case 'all':
       return [];
     default:

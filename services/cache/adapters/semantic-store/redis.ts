@@ -4,7 +4,7 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { openRedis, tenantPrefix } from '#kit/storage/redis.ts';
 import { redisError } from '#kit/storage/redis-errors.ts';
 import type { RedisSettings } from '#kit/storage/redis-settings.ts';
-import type { SemanticEntry, SemanticStore, SemanticStoreDeps } from '../../semantic/semantic-store.ts';
+import type { SemanticEntry, SemanticStore, SemanticStoreDeps, SemanticTarget } from '../../semantic/semantic-store.ts';
 import { putScript, removeScript } from '../vendors/redis/semantic-scripts.ts';
 import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
@@ -96,14 +96,7 @@ async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps
         .slice(0, limit);
     },
     async remove(tenant, target, signal) {
-      const value =
-        target.kind === 'key'
-          ? target.key
-          : target.kind === 'document'
-            ? termOf(target.documentId)
-            : target.kind === 'scope'
-              ? termOf(target.scopeKey)
-              : '';
+      const value = valueOfTarget(target);
       // No more steps than entries there can be.
       for (let left = maxPerTenant + removeBatch; left > 0; left -= removeBatch) {
         const count = await run(
@@ -118,6 +111,24 @@ async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps
       redis.disconnect();
     },
   };
+}
+
+/** Returns a target's value as the script takes it. */
+function valueOfTarget(target: SemanticTarget): string | number {
+  switch (target.kind) {
+    case 'key':
+      return target.key;
+    case 'document':
+      return termOf(target.documentId);
+    case 'scope':
+      return termOf(target.scopeKey);
+    case 'before':
+      return target.storedBeforeMs;
+    case 'all':
+      return '';
+    default:
+      return target satisfies never;
+  }
 }
 
 /** Returns a part of a key for a name with any characters. */

@@ -118,7 +118,7 @@ async function createSqliteStore(deps: SemanticStoreDeps): Promise<SemanticStore
   };
 }
 
-function conditionOf(target: SemanticTarget): { where: string; params: string[] } {
+function conditionOf(target: SemanticTarget): { where: string; params: (string | number)[] } {
   switch (target.kind) {
     case 'key':
       return { where: ' AND key = ?', params: [target.key] };
@@ -130,6 +130,8 @@ function conditionOf(target: SemanticTarget): { where: string; params: string[] 
       };
     case 'scope':
       return { where: ' AND scope = ?', params: [target.scopeKey] };
+    case 'before':
+      return { where: ' AND stored_at < ?', params: [target.storedBeforeMs] };
     case 'all':
       return { where: '', params: [] };
     default:

@@ -4,7 +4,7 @@ import { collectionLost, qdrantError, statusOf, tooLate } from './errors.ts';
 /** A condition on points. */
 export type Condition =
   | { key: string; match: { value: string } }
-  | { key: string; range: { gt?: number; lte?: number } }
+  | { key: string; range: { gt?: number; lt?: number; lte?: number } }
   | { has_id: (string | number)[] };
 
 /** A point with its vector and fields. */

@@ -1,6 +1,6 @@
 // The index of a tenant's answers in Redis, changed only by scripts, so that no reader sees a part of a change. All keys begin with the tenant's prefix:
-//   :v  "era.count" of invalidations        :i  label → count of the last invalidation by it; "*": of all
-//   :x  answers by the time they expire      :s  answer → its size and labels; "": bytes of all
+//   :v  "era.count" of invalidations        :i  label → count of the last invalidation by it; "*": of all; "<": time before which all are invalid
+//   :x  answers by the time they expire      :s  answer → its size, labels and the time it was stored; "": bytes of all
 //   :l:<label>  answers with a label         :a:<key>  the answer
 // Only :v and :i say what was invalidated. They never expire. If the server evicted them, a new era begins, in which no older answer is
 // found. :x, :s and :l only count and reclaim space: no eviction of them causes a wrong answer.
@@ -42,11 +42,11 @@ return {known, redis.call('HGETALL', at(':i'))}
 `;
 
 /**
- * ARGV: key, bytes, ms to live, expires at, now, size, labels as JSON, epoch. Returns 1; 0 if an invalidation since the epoch
+ * ARGV: key, bytes, ms to live, expires at, now, size, stored at, labels as JSON, epoch. Returns 1; 0 if an invalidation since the epoch
  * concerns the answer.
  */
 export const putScript = `${helpers}
-local key, bytes, ttl, expiresAt, now, size, labels, epoch = unpack(ARGV)
+local key, bytes, ttl, expiresAt, now, size, storedAt, labels, epoch = unpack(ARGV)
 local known = redis.call('GET', at(':v')) or ''
 if known ~= epoch then
   if string.match(known, '^(.*)%.') ~= string.match(epoch, '^(.*)%.') then return 0 end
@@ -60,7 +60,7 @@ drop(key)
 redis.call('SET', at(':a:' .. key), bytes, 'PX', ttl)
 purge(now, 20)
 redis.call('ZADD', at(':x'), expiresAt, key)
-redis.call('HSET', at(':s'), key, '[' .. size .. ',' .. labels .. ']')
+redis.call('HSET', at(':s'), key, '[' .. size .. ',' .. labels .. ',' .. storedAt .. ']')
 redis.call('HINCRBY', at(':s'), '', size)
 local indexTtl = tonumber(ttl) + 3600000
 keepFor(at(':x'), indexTtl)
@@ -78,18 +78,20 @@ return drop(ARGV[1])
 `;
 
 /**
- * ARGV: label or "*", an era, most labels to remember, channel, message. Counts an invalidation and notifies the replicas. Returns the
- * state after it, and how many replicas received the message.
+ * ARGV: label, "*" or "<", an era, most labels to remember, channel, message, and the time for "<". Counts an invalidation and notifies the
+ * replicas. Returns the state after it, and how many replicas received the message.
  */
 export const invalidateScript = `${helpers}
-local label, era, mostLabels, channel, message = unpack(ARGV)
+local label, era, mostLabels, channel, message, before = unpack(ARGV)
 local current, count = string.match(state(era), '^(.*)%.(%d+)$')
 count = string.format('%.0f', tonumber(count) + 1)
 local known = current .. '.' .. count
 redis.call('SET', at(':v'), known)
 -- Too many to remember one by one: every older answer is invalid.
 if redis.call('HLEN', at(':i')) >= tonumber(mostLabels) then redis.call('DEL', at(':i')) label = '*' end
-redis.call('HSET', at(':i'), '#', count, label, count)
+local value = count
+if label == '<' then value = math.max(tonumber(before), tonumber(redis.call('HGET', at(':i'), '<') or 0)) end
+redis.call('HSET', at(':i'), '#', count, label, string.format('%.0f', value))
 return {known, redis.call('PUBLISH', channel, message)}
 `;
 

@@ -1,4 +1,4 @@
-import type { StoreListener } from '../../../answers/answer-store.ts';
+import type { StoredAnswer, StoreListener } from '../../../answers/answer-store.ts';
 
 /** The invalidations of a tenant when they were read from Redis. */
 export interface TenantState {
@@ -8,6 +8,8 @@ export interface TenantState {
   count: number;
   /** For each label, the count of its last invalidation; "*": of all answers. */
   counts: ReadonlyMap<string, number>;
+  /** Answers that were stored before this time are invalid, in milliseconds since 1970; 0: none. */
+  storedBeforeMs: number;
 }
 
 /** The invalidations of every tenant, as far as this process knows. */
@@ -24,12 +26,15 @@ export function createInvalidations(
   const refresh = async (tenant: string): Promise<TenantState> => {
     const [epoch, pairs] = await read(tenant);
     const counts = new Map<string, number>();
+    let storedBeforeMs = 0;
     for (let index = 0; index + 1 < pairs.length; index += 2) {
-      if (pairs[index] !== '#') counts.set(pairs[index] as string, Number(pairs[index + 1]));
+      if (pairs[index] === '<') storedBeforeMs = Number(pairs[index + 1]);
+      else if (pairs[index] !== '#') counts.set(pairs[index] as string, Number(pairs[index + 1]));
     }
     const dot = epoch.lastIndexOf('.');
     const bytes = Buffer.from(epoch);
-    const state = { epoch, era: epoch.slice(0, dot), count: Number(epoch.slice(dot + 1)), counts, bytes };
+    const [era, count] = [epoch.slice(0, dot), Number(epoch.slice(dot + 1))];
+    const state = { epoch, era, count, counts, storedBeforeMs, bytes };
     const before = states.get(tenant);
     // Replies may arrive in another order than their requests.
     if (before !== undefined && before.era === state.era && before.count > state.count) return before;
@@ -46,6 +51,8 @@ export function createInvalidations(
       listener.invalidated(tenant, { kind: 'all' });
       return;
     }
+    const { storedBeforeMs } = state;
+    if (storedBeforeMs > before.storedBeforeMs) listener.invalidated(tenant, { kind: 'before', storedBeforeMs });
     for (const [label, count] of state.counts) {
       if (count > before.count) listener.invalidated(tenant, { kind: 'label', label });
     }
@@ -65,10 +72,11 @@ export function createInvalidations(
       for (const tenant of states.keys()) await refresh(tenant);
     },
 
-    /** Returns whether an answer that began in `epoch` was invalidated since. */
-    concern({ era, counts }: TenantState, epoch: string, labels: readonly string[]): boolean {
+    /** Returns whether an answer that began in `epoch` is invalid. */
+    concern({ era, counts, storedBeforeMs }: TenantState, epoch: string, answer: StoredAnswer): boolean {
+      const { labels, storedAtMs } = answer;
       const dot = epoch.lastIndexOf('.');
-      if (epoch.slice(0, dot) !== era) return true;
+      if (epoch.slice(0, dot) !== era || storedAtMs < storedBeforeMs) return true;
       if (counts.size === 0) return false;
       const since = Number(epoch.slice(dot + 1));
       return (counts.get('*') ?? 0) > since || labels.some((label) => (counts.get(label) ?? 0) > since);

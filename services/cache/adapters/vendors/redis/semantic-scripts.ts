@@ -61,6 +61,7 @@ local kind, value, most, mark = unpack(ARGV)
 local members
 if kind == 'key' then members = redis.call('SRANDMEMBER', at(':k:' .. value), most)
 elseif kind == 'document' then members = redis.call('SRANDMEMBER', at(':d:' .. value), most)
+elseif kind == 'before' then members = redis.call('ZRANGEBYSCORE', at(':o'), '-inf', '(' .. value, 'LIMIT', 0, most)
 elseif kind == 'scope' then members = redis.call('ZRANGE', at(':o:' .. value), 0, most - 1)
 else members = redis.call('ZRANGE', at(':o'), 0, most - 1) end
 dropAll(members, mark)

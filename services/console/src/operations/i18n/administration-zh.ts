@@ -219,7 +219,7 @@ export const administrationZh: AdministrationTexts = {
 
   privacy: {
     retention: '保留内容和期限',
-    kept: { sessions: '会话', feedback: '反馈', audit: '审计文本', ledger: '账本中的用户' },
+    kept: { sessions: '会话', feedback: '反馈', audit: '审计文本', ledger: '账本中的用户', cache: '缓存的回答' },
     days: (count) => `${count} 天`,
     byService: '由各服务决定',
     withoutEnd: '无限期',

@@ -221,7 +221,13 @@ export const administrationEn = {
 
   privacy: {
     retention: 'What is kept, and how long',
-    kept: { sessions: 'Sessions', feedback: 'Feedback', audit: 'Texts of the audit', ledger: 'Users in the ledger' },
+    kept: {
+      sessions: 'Sessions',
+      feedback: 'Feedback',
+      audit: 'Texts of the audit',
+      ledger: 'Users in the ledger',
+      cache: 'Cached answers',
+    },
     days: (count: string) => `${count} days`,
     byService: 'As the service says',
     withoutEnd: 'Without end',

@@ -17,13 +17,14 @@ export function RetentionFacts() {
     <section aria-label={texts.retention} className="stack-small">
       <h3 className="sub-head">{texts.retention}</h3>
       <Reply query={query}>
-        {({ sessionsDays, feedbackDays, auditDays, ledgerDays }) => (
+        {({ sessionsDays, feedbackDays, auditDays, ledgerDays, cacheDays }) => (
           <Facts
             facts={[
               [texts.kept.sessions, days(sessionsDays, texts.byService)],
               [texts.kept.feedback, days(feedbackDays, texts.byService)],
               [texts.kept.audit, days(auditDays, texts.withoutEnd)],
               [texts.kept.ledger, days(ledgerDays, texts.withoutEnd)],
+              [texts.kept.cache, days(cacheDays, texts.byService)],
             ]}
           />
         )}
