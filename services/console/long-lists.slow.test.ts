@@ -24,7 +24,8 @@ const maxRows = 60;
 /** Elements that one key adds to the page. */
 const maxAdded = 1500;
 
-describe.skipIf(chromium === undefined)('a list of ten thousand', () => {
+// Hundreds of pages of rows are read, which takes minutes on a busy machine.
+describe.skipIf(chromium === undefined)('a list of ten thousand', { timeout: 300_000 }, () => {
   let browser: ConsoleBrowser;
   let standIn: StandIn;
   const complaints: string[] = [];

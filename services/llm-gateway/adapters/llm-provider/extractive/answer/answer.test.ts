@@ -57,6 +57,16 @@ describe('the answer quotes', () => {
     );
   });
 
+  test('all the steps if the first of them is the answer to a problem that is named', () => {
+    const lost = {
+      title: 'IT help',
+      headingPath: ['I forgot my password'],
+      text: '1. Open id.example.org and choose "Forgot password".\n2. Enter the code that is sent to your phone.\n3. Choose a new password of 14 characters.',
+    };
+    const { text } = answerTo('I forgot my password', passagesOf(refunds, lost, codes));
+    expect(text).toMatch(/1\. Open .*\n2\. Enter .*\n3\. Choose a new password/);
+  });
+
   test('the other language if only its passage has the code', () => {
     const evidence = passagesOf({ title: '床品', text: 'BED-2200 每批送检，甲醛含量未检出。' });
     expect(answerTo('formaldehyde report for BED-2200', evidence).text).toBe(

@@ -94,7 +94,9 @@ function listOf(question: Question, chosen: Candidate): Candidate[] | undefined 
   const isItem = unit.kind === 'step' || unit.kind === 'row';
   const isSame = isItem && isBrief(question) && isLikeItsSiblings(question, chosen);
   const wanted =
-    isLead || (isItem && (question.form !== 'fact' || (unit.kind === 'step' && question.wants === 'steps')));
+    isLead ||
+    isFirstStep(chosen) ||
+    (isItem && (question.form !== 'fact' || (unit.kind === 'step' && question.wants === 'steps')));
   if (!wanted && !isSame) return undefined;
   if (isItem && unit.kind === 'row' && question.form === 'list' && !isSame) return undefined;
   const block = isLead ? candidates[index + 1]?.unit.block : unit.block;
@@ -107,6 +109,12 @@ function listOf(question: Question, chosen: Candidate): Candidate[] | undefined 
   const list = lead === undefined ? items : [lead, ...items];
   const length = list.reduce((sum, other) => sum + other.unit.text.length, 0);
   return items.length <= maxItems && length <= maxLength ? list : undefined;
+}
+
+/** Returns whether a unit is the first of numbered steps: alone it says how to begin, and not how to end. */
+function isFirstStep({ unit, source, index }: Candidate): boolean {
+  const next = source.candidates[index + 1]?.unit;
+  return unit.number === 1 && next?.block === unit.block && next.number === 2;
 }
 
 /** Returns whether a question has no word for one item of a list or table: each has as much of it. */
