@@ -105,7 +105,7 @@ export const chat = defineService({
         metrics: createChatMetrics(metrics),
         ...{ settings, clients, sessions, background, clock, log },
         promptVersion: promptVersion(settings),
-        openSessions: createOpenSessions(),
+        openSessions: createOpenSessions(() => sessions.stopsWanted(), log),
         models: createModels(clients.llm, clock, log),
         newId,
         masksOf: createMasksOf(settings.personalData),

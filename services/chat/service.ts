@@ -34,6 +34,11 @@ export function createChat(
   return {
     ask: createAsk(deps),
     repeat: createRepeat(deps),
+    async stopAnswer({ sessionId, answerId }, { principal }) {
+      const isHere = await deps.openSessions.stop(principal, sessionId, answerId);
+      if (!isHere) await sessions.stop(principal, sessionId, answerId);
+      return {};
+    },
     listSessions: ({ pageSize, pageToken }, context) =>
       sessions.list(context.principal, pageSize || defaultPageSize, pageToken),
     async getSession({ sessionId }, context) {

@@ -13,7 +13,7 @@ import { calls } from '#kit/rpc/needs.ts';
  */
 export const edgeNeeds = {
   accounts: calls(CredentialService, 'syncCredentials', 'reportKeyUses'),
-  chat: calls(ChatService, 'ask', 'repeat', 'getSession', 'listSessions'),
+  chat: calls(ChatService, 'ask', 'repeat', 'stopAnswer', 'getSession', 'listSessions'),
   llm: calls(LLMGatewayService, 'generate', 'listModels'),
   embedding: calls(EmbeddingService, 'embed', 'listModels'),
   rerank: calls(RerankService, 'rerank'),

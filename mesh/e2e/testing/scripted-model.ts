@@ -17,8 +17,11 @@ export interface ScriptedModel extends AsyncDisposable {
   requests: Asked[];
   /** Requests in flight. */
   openCount(): number;
-  /** Sets what it answers from now on, whatever it is asked; `undefined`: as by default. */
-  answerWith(text: Answer | undefined): void;
+  /**
+   * Sets what it answers from now on, whatever it is asked; `undefined`: as by default. `staysOpen`: whether a stream stays open
+   * behind it. @default false
+   */
+  answerWith(text: Answer | undefined, options?: { staysOpen: boolean }): void;
 }
 
 /** A text, or what returns the pieces of one for what was asked. */
@@ -40,6 +43,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
   const requests: Asked[] = [];
   let openCount = 0;
   let answer: Answer | undefined;
+  let reasonOfAnswer: string | undefined;
   const server = createServer(async (request, response) => {
     let text = '';
     for await (const part of request) text += part;
@@ -51,7 +55,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     const label = { id: 'chatcmpl-1', created: 1_767_225_600, model: 'scripted-2026' };
     const said = textOf(asked);
     const { deltas, reason } =
-      answer === undefined ? scriptFor(asked) : { deltas: piecesOf(answer, said), reason: 'stop' };
+      answer === undefined ? scriptFor(asked) : scriptOf(piecesOf(answer, said), reasonOfAnswer);
     if (asked.stream !== true) {
       const message = Object.assign({ role: 'assistant', content: null }, ...deltas.map(whole));
       const choices = [{ index: 0, message, finish_reason: reason }];
@@ -73,8 +77,9 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     requests,
     openCount: () => openCount,
-    answerWith(text) {
+    answerWith(text, { staysOpen } = { staysOpen: false }) {
       answer = text;
+      reasonOfAnswer = staysOpen ? undefined : 'stop';
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -82,6 +87,8 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     },
   };
 }
+
+const scriptOf = (deltas: object[], reason: string | undefined): Script => ({ deltas, ...(reason && { reason }) });
 
 const piecesOf = (answer: Answer, said: string): object[] =>
   (typeof answer === 'string' ? [answer] : answer(said)).map((content) => ({ content }));

@@ -17,6 +17,8 @@ export interface CallContext {
   /** Headers of the response; they leave with its first message. */
   readonly responseHeader: Headers;
   readonly responseTrailer: Headers;
+  /** Ends the call with an error, as its caller would by leaving. Does nothing if the call is over. */
+  abort(reason: unknown): void;
   /** Calls `ending` once when the call is over, with the error that ended it; with `undefined` after success. */
   onEnd(ending: (error: unknown) => void): void;
   /**

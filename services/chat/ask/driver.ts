@@ -18,6 +18,7 @@ import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
 import type { OwnParts } from '#kit/answers/repeat.ts';
 import { enumName } from '#kit/base/enums.ts';
+import { cancelled } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { activeTraceId } from '#kit/host/telemetry/telemetry.ts';
 import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
@@ -30,7 +31,7 @@ import type { Given } from '../cache/repeats.ts';
 import type { ChatSettings } from '../config.ts';
 import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
-import type { OpenSessions } from '../sessions/open-sessions.ts';
+import type { OpenAsk, OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { labelsOf } from './guardrails/guardrails.ts';
 import { recordAnswer } from './record.ts';
@@ -68,7 +69,7 @@ export function createDriver(
   context: CallContext,
   traceId: string = activeTraceId(),
 ) {
-  const { settings, clients, sessions, openSessions, background, metrics, log } = deps;
+  const { settings, clients, sessions, openSessions, background, metrics, log, masks } = deps;
   const owner = context.principal;
   const startedAt = performance.now();
   const elapsedUs = () => Math.round((performance.now() - startedAt) * 1000);
@@ -82,6 +83,7 @@ export function createDriver(
   let fill: CacheFill | undefined;
   let catchUp: CatchUp | undefined;
   let leaveSession = () => {};
+  const stopped = { byUser: false };
   let recording: Promise<readonly AskResponse[]> | undefined;
 
   function apply(event: AskEvent): readonly AskResponse[] {
@@ -100,13 +102,10 @@ export function createDriver(
       case 'started': {
         const { sessionId } = event.value;
         if (sessionId === '') break;
-        const turn = () => ({
-          question: state.question,
-          answer: state.text,
-          citations: state.citations,
-          ...(state.outcome !== AnswerOutcome.UNSPECIFIED && { outcome: state.outcome }),
-        });
-        leaveSession = openSessions.enter(sessionId, { owner, isStopped: () => context.signal.aborted, turn });
+        leaveSession = openSessions.enter(
+          sessionId,
+          openAsk(context, () => state, stopped),
+        );
         break;
       }
       case 'lease': {
@@ -160,9 +159,9 @@ export function createDriver(
       const { recordTimeoutMs: timeoutMs } = settings;
       const options = backgroundCall(context, timeoutMs);
       const { audit } = clients;
-      const { masks } = deps;
       try {
-        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, totalUs: elapsedUs(), masks };
+        const ended = { totalUs: elapsedUs(), isStopped: stopped.byUser };
+        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, masks, ...ended };
         return (await recordAnswer(state, parts)).flatMap(apply);
       } finally {
         leaveSession();
@@ -196,6 +195,24 @@ export function createDriver(
       metrics.requestTotal.inc({ tenant, route: route(), model: metrics.modelLabel(state.model) });
       if (state.firstTextUs > 0) metrics.firstTokenMs.observe({ route: route() }, state.firstTextUs / 1000);
       if (state.isStarted) void record();
+    },
+  };
+}
+
+/** Returns the answer as other calls see it while it is in flight. `stopped` is set if its user stops it. */
+function openAsk(context: CallContext, state: () => AnswerState, stopped: { byUser: boolean }): OpenAsk {
+  return {
+    owner: context.principal,
+    answerId: state().answerId,
+    isStopped: () => context.signal.aborted,
+    stop() {
+      if (state().outcome !== AnswerOutcome.UNSPECIFIED || context.signal.aborted) return;
+      stopped.byUser = true;
+      context.abort(cancelled());
+    },
+    turn() {
+      const { question, text: answer, citations, outcome } = state();
+      return { question, answer, citations, ...(outcome !== AnswerOutcome.UNSPECIFIED && { outcome }) };
     },
   };
 }

@@ -42,6 +42,8 @@ export interface RecordDeps {
   /** Time since the question arrived, in microseconds. */
   totalUs: number;
   masks: RequestMasks | undefined;
+  /** Whether the user stopped the answer, which then has a turn also without text. */
+  isStopped: boolean;
 }
 
 /** The longest lifetime that the cache takes. */
@@ -119,16 +121,16 @@ function inboxReason({ outcome, handover }: AnswerState): OpenReason | undefined
 }
 
 // A session keeps the originals of its owner, encrypted.
-function toTurnWrite(state: AnswerState, { owner, masks, totalUs }: RecordDeps, isWhole: boolean) {
+function toTurnWrite(state: AnswerState, { owner, masks, totalUs, isStopped }: RecordDeps, isWhole: boolean) {
   const { tenant, user, groups } = owner;
   const { sessionId, isNewSession, askedAtMs, answerId, citations, model } = state;
   const question = masks?.sealOwn(state.question) ?? state.question;
   const text = masks?.sealOwn(state.text) ?? state.text;
   const outcome = isWhole ? state.outcome : AnswerOutcome.TRUNCATED;
   const standalone = masks?.seal(state.standalone) ?? state.standalone;
-  const isKept = sessionId !== '' && (isWhole || text !== '');
-  const trace = isKept ? { trace: toTrace(state, { standalone, totalUs, groups }) } : {};
-  const turn = isWhole || text !== '' ? { answer: text, citations, outcome, model, ...trace } : undefined;
+  const isTurn = isWhole || text !== '' || isStopped;
+  const trace = isTurn && sessionId !== '' ? { trace: toTrace(state, { standalone, totalUs, groups }) } : {};
+  const turn = isTurn ? { answer: text, citations, outcome, model, isStopped, ...trace } : undefined;
   return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };
 }
 

@@ -1,7 +1,7 @@
 import { sleep } from '#kit/base/streams.ts';
 import type { ConnectedPort } from '#kit/rpc/pipe/ports.ts';
 import type { PastTurn } from '../answer/turn.ts';
-import type { OpeningAsk } from './open-asks.ts';
+import { lostTurn, type OpeningAsk } from './open-asks.ts';
 import type { Owner } from './owner.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -10,11 +10,15 @@ interface GroupAsk extends OpeningAsk {
   readonly owner: Owner;
   /** The process. */
   readonly by: object;
+  /** Whether its user wants it stopped. */
+  isStopped: boolean;
 }
 
 /** Longest wait for answers that other processes are about to write, in milliseconds, and the time between two looks. */
 const maxWaitMs = 1000;
 const lookEveryMs = 50;
+/** Longest wait for another process to end an answer, in milliseconds. */
+const maxStopMs = 3000;
 
 /**
  * Returns what connects the processes of a group to the sessions of one of them. The client has the session's id from the first event on,
@@ -25,14 +29,14 @@ export function createGroupSessions(sessions: Sessions): () => ConnectedPort<Ses
   const open = new Map<string, GroupAsk>();
   return () => {
     const by = {};
-    const ofOthers = ({ tenant, user }: Owner, sessionId: string) =>
-      [...open.values()].filter(
-        (ask) => ask.by !== by && ask.sessionId === sessionId && ask.owner.tenant === tenant && ask.owner.user === user,
-      );
+    const isOwn = (ask: GroupAsk, { tenant, user }: Owner, sessionId: string) =>
+      ask.sessionId === sessionId && ask.owner.tenant === tenant && ask.owner.user === user;
+    const ofOthers = (owner: Owner, sessionId: string) =>
+      [...open.values()].filter((ask) => ask.by !== by && isOwn(ask, owner, sessionId));
     const port: Sessions = {
       ...sessions,
       async open(owner, ask) {
-        open.set(ask.answerId, { ...ask, owner, by });
+        open.set(ask.answerId, { ...ask, owner, by, isStopped: false });
         if (!ask.isNewSession) return true;
         const { sessionId, answerId, question, askedAtMs } = ask;
         const { tenant, user } = owner;
@@ -52,6 +56,15 @@ export function createGroupSessions(sessions: Sessions): () => ConnectedPort<Ses
           await sleep(lookEveryMs, signal);
         }
       },
+      stopsWanted: async () =>
+        [...open.values()].filter((ask) => ask.by === by && ask.isStopped).map(({ answerId }) => answerId),
+      async stop(owner, sessionId, answerId) {
+        const ask = open.get(answerId);
+        if (ask === undefined || !isOwn(ask, owner, sessionId)) return;
+        ask.isStopped = true;
+        const deadline = performance.now() + maxStopMs;
+        while (open.has(answerId) && performance.now() < deadline) await sleep(lookEveryMs);
+      },
       async record(write) {
         try {
           await sessions.record(write);
@@ -61,7 +74,12 @@ export function createGroupSessions(sessions: Sessions): () => ConnectedPort<Ses
       },
     };
     const close = () => {
-      for (const [answerId, ask] of open) if (ask.by === by) open.delete(answerId);
+      for (const [answerId, ask] of open) {
+        if (ask.by !== by) continue;
+        open.delete(answerId);
+        // Fails if the store closes with the process: then no one is there to read the turn.
+        sessions.record(lostTurn(ask.owner, ask)).catch(() => {});
+      }
     };
     return { port, close };
   };

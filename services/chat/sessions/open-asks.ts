@@ -1,14 +1,18 @@
 import { sql } from 'kysely';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { Owner } from './owner.ts';
 import type { SessionSchema } from './schema.ts';
 import { toTitle } from './title.ts';
+import type { TurnWrite } from './writer.ts';
 
 /** Longest wait for answers that other replicas are about to write, in milliseconds, and the time between two looks. */
 const maxWaitMs = 1000;
 const lookEveryMs = 50;
+/** Longest wait for another replica to end an answer, in milliseconds: several times its look for such answers. */
+const maxStopMs = 3000;
 /** Age at which an answer in flight is considered lost with its replica, in milliseconds: longer than the deadline of Ask. */
 const lostAfterMs = 150_000;
 
@@ -21,6 +25,9 @@ export interface OpeningAsk {
   question: string;
   askedAtMs: number;
 }
+
+/** A question whose process has ended without an answer to it. */
+export type LostAsk = Pick<OpeningAsk, 'question' | 'askedAtMs'>;
 
 /** The questions in flight, as all replicas see them. */
 export type OpenAsks = ReturnType<typeof createOpenAsks>;
@@ -91,6 +98,34 @@ export function createOpenAsks(database: Database<SessionSchema>, clock: () => n
       }
     },
 
+    /** Returns the answers of this replica that others want stopped. */
+    async stopsWanted(): Promise<readonly string[]> {
+      const wanted = database.selectFrom('open_ask').select('answer_id').where('stopped_at', 'is not', null);
+      const rows = await wanted.where('replica', '=', replica).execute();
+      return rows.map(({ answer_id }) => answer_id);
+    },
+
+    /** Has an answer stopped by its replica. Returns its question if that replica does not do so: it has ended. */
+    async stop({ tenant, user }: Owner, sessionId: string, answerId: string): Promise<LostAsk | undefined> {
+      const [asked] = await database
+        .updateTable('open_ask')
+        .set({ stopped_at: clock() })
+        .where('answer_id', '=', answerId)
+        .where('session_id', '=', sessionId)
+        .where('tenant', '=', tenant)
+        .where('user', '=', user)
+        .returning(['question', 'opened_at'])
+        .execute();
+      if (asked === undefined) return undefined;
+      const isOpen = database.selectFrom('open_ask').select('seq').where('answer_id', '=', answerId);
+      const deadline = performance.now() + maxStopMs;
+      while (performance.now() < deadline) {
+        await sleep(lookEveryMs);
+        if ((await isOpen.execute()).length === 0) return undefined;
+      }
+      return { question: asked.question, askedAtMs: asked.opened_at };
+    },
+
     /** Removes the questions of replicas that have ended without an answer to them. */
     async purge(): Promise<void> {
       await database
@@ -99,4 +134,11 @@ export function createOpenAsks(database: Database<SessionSchema>, clock: () => n
         .execute();
     },
   };
+}
+
+/** Returns the turn of a question that no process answers any more: an interrupted answer without text. */
+export function lostTurn({ tenant, user }: Owner, ask: Omit<OpeningAsk, 'isNewSession'>): TurnWrite {
+  const { sessionId, answerId, question, askedAtMs } = ask;
+  const turn = { answer: '', citations: [], outcome: AnswerOutcome.TRUNCATED, model: '' };
+  return { tenant, user, sessionId, mayCreate: false, answerId, question, askedAtMs, turn };
 }

@@ -121,6 +121,6 @@ function toTurn(row: { question: string; answer: string; answer_id: string; aske
 }
 
 function restOf(bytes: Uint8Array) {
-  const { citations, outcome, model, person } = fromBinary(TurnSchema, bytes);
-  return { citations, outcome, model, person };
+  const { citations, outcome, model, person, stopped } = fromBinary(TurnSchema, bytes);
+  return { citations, outcome, model, person, stopped };
 }

@@ -1,19 +1,24 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Code } from '@connectrpc/connect';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '#kit/testing/postgres.ts';
 import { skipped } from '#kit/testing/server.ts';
 import { type ChatMesh, gather, says, startChat } from '../testing/chat.ts';
 
-describe.skipIf(!hasPostgres && skipped('postgres', 6, postgresAdvice))('two replicas of chat', () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 9, postgresAdvice))('two replicas of chat', () => {
   let server: TestPostgres;
+  let url: string;
   let a: ChatMesh;
   let b: ChatMesh;
   const original = new Map<ChatMesh, ChatMesh['script']>();
   beforeAll(async () => {
     server = await startPostgres();
-    const config = { storage: { database: await server.createDatabase() } };
+    url = await server.createDatabase();
+    const config = { storage: { database: url } };
     [a, b] = await Promise.all([startChat({ config }), startChat({ config })]);
     for (const chat of [a, b]) original.set(chat, { ...chat.script });
   });
@@ -109,6 +114,54 @@ describe.skipIf(!hasPostgres && skipped('postgres', 6, postgresAdvice))('two rep
     await asking;
     const gone = turnsOf(a, sessionId).catch((error: unknown) => errorInfoOf(error)?.reason);
     expect(await gone).toBe('RESOURCE_NOT_FOUND');
+  });
+
+  test.each([
+    ['with what was shown', 'Seven days [1]. And'],
+    ['also before its first word', ''],
+  ])('end an answer that the other writes, %s, for its user alone', async (_, text) => {
+    const begun = Promise.withResolvers<void>();
+    a.script.generate = async function* (_request, { signal }) {
+      if (text !== '') yield { case: 'textDelta', value: { text } };
+      begun.resolve();
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    const seen = { sessionId: '', answerId: '', text: '' };
+    const options = await a.mesh.as();
+    const asking = gather(a.client.ask({ question: `stop "${text}"`, createSession: true }, options), (_r, asked) => {
+      Object.assign(seen, { sessionId: asked.sessionId, answerId: asked.answerId, text: asked.text });
+    });
+    const stopped = expect(asking).rejects.toMatchObject({ code: Code.Canceled });
+    await begun.promise;
+    await vi.waitFor(() => {
+      expect(seen.answerId).not.toBe('');
+      expect(seen.text === '').toBe(text === '');
+    }, 10_000);
+    const { text: answer, ...ids } = seen;
+    await b.client.stopAnswer(ids, await b.mesh.as(testPrincipal({ user: 'mallory' })));
+    expect(await turnsOf(b, ids.sessionId)).toEqual([]);
+    await b.client.stopAnswer(ids, await b.mesh.as());
+    await stopped;
+    for (const chat of [a, b]) {
+      const turn = { answer, answerId: ids.answerId, stopped: true, outcome: AnswerOutcome.TRUNCATED };
+      expect(await turnsOf(chat, ids.sessionId)).toMatchObject([turn]);
+    }
+    // Nothing is in flight.
+    await b.client.stopAnswer(ids, await b.mesh.as());
+  });
+
+  test('end the answer of a replica that is gone as an interrupted one', async () => {
+    const { sessionId } = await ask(a, 'first');
+    const answerId = 'gone-1';
+    const insert = `INSERT INTO ragmesh_chat.open_ask (session_id, tenant, "user", answer_id, question, replica, opened_at)
+      VALUES ($1, 'acme', 'ann', $2, 'second', 'gone', $3)`;
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(insert, [sessionId, answerId, Date.now()]);
+    await client.end();
+    await b.client.stopAnswer({ sessionId, answerId }, await b.mesh.as());
+    const [, turn] = await turnsOf(a, sessionId);
+    expect(turn).toMatchObject({ question: 'second', answer: '', stopped: false, outcome: AnswerOutcome.TRUNCATED });
   });
 
   test('write turns of the same sessions concurrently, each once, beside deletions', async () => {

@@ -38,6 +38,8 @@ export interface SessionSchema {
     /** The process that answers. */
     replica: string;
     opened_at: number;
+    /** When its user wanted it stopped. */
+    stopped_at: number | null;
   };
   /** How far the hand-over of a session to a person is. */
   handover: { session_id: string; state: HandoverState; reason: HandoverReason; changed_at: number };
@@ -295,6 +297,9 @@ CREATE INDEX inbox_question_by_topic ON inbox_question (tenant, topic_id, asked_
 CREATE INDEX inbox_question_by_user ON inbox_question (tenant, "user");
 `,
   `CREATE INDEX session_by_time ON session (tenant, updated_at, id);
+`,
+  `ALTER TABLE open_ask ADD COLUMN stopped_at bigint;
+CREATE INDEX open_ask_to_stop ON open_ask (replica) WHERE stopped_at IS NOT NULL;
 `,
 ];
 

@@ -12,7 +12,7 @@ import { createTopics } from '../handover/inbox/topics.ts';
 import { createConversations } from './conversations.ts';
 import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
-import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
+import { createOpenAsks, lostTurn, type OpeningAsk } from './open-asks.ts';
 import type { Owner } from './owner.ts';
 import { createProposals } from './proposals.ts';
 import { createPurge } from './purge.ts';
@@ -74,6 +74,17 @@ export function createSessions(options: {
     /** Returns the owner's questions of a session that other replicas are answering, oldest first. Waits a moment for those that end. */
     async turnsOfOthers(owner: Owner, sessionId: string, signal: AbortSignal): Promise<PastTurn[]> {
       return (await openAsks?.turnsOfOthers(owner, sessionId, signal)) ?? [];
+    },
+
+    /** Returns the answers of this process that another one wants stopped. */
+    async stopsWanted(): Promise<readonly string[]> {
+      return (await openAsks?.stopsWanted()) ?? [];
+    },
+
+    /** Ends an answer of the owner that another replica writes; that of a replica that has ended gets a turn that was interrupted. */
+    async stop(owner: Owner, sessionId: string, answerId: string): Promise<void> {
+      const lost = await openAsks?.stop(owner, sessionId, answerId);
+      if (lost !== undefined) await writer.append(lostTurn(owner, { ...lost, sessionId, answerId }));
     },
 
     /** Writes a turn, or only that its session exists; resolves when it is durable. */

@@ -36,6 +36,8 @@ export interface WrittenAnswer {
   trace?: AnswerTrace;
   /** The person who wrote it; absent: the assistant. */
   person?: string;
+  /** Whether its user stopped it. @default false */
+  isStopped?: boolean;
 }
 
 /** Writes that may wait, and that share a transaction. */
@@ -92,8 +94,8 @@ export function createTurnWriter(database: Database<SessionSchema>) {
 }
 
 /** What of an answer is not a column. */
-function restOf({ citations, outcome, model, trace, person = '' }: WrittenAnswer) {
-  return create(TurnSchema, { citations: [...citations], outcome, model, person, ...(trace && { trace }) });
+function restOf({ citations, outcome, model, trace, person = '', isStopped: stopped = false }: WrittenAnswer) {
+  return create(TurnSchema, { citations: [...citations], outcome, model, person, stopped, ...(trace && { trace }) });
 }
 
 const noCitations = toBinary(TurnSchema, create(TurnSchema));

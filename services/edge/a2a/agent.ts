@@ -18,7 +18,7 @@ import { actAs } from '#kit/rpc/context.ts';
 import { badField } from '../http/parse-fields.ts';
 import type { A2aCall, A2aDeps } from './call.ts';
 import { a2aError, taskNotFound } from './errors.ts';
-import { listTasks, readTask, sinceMs } from './past-tasks.ts';
+import { listTasks, parseTaskId, readTask, sinceMs } from './past-tasks.ts';
 import type { RunningTask } from './running-task.ts';
 import { followElsewhere } from './task-elsewhere.ts';
 import { createTasks, untilAborted } from './tasks.ts';
@@ -31,7 +31,7 @@ const defaultPageSize = 50;
 
 /** Creates the agent. A task runs in this process until its answer ends, even if its caller leaves. */
 export function createA2aAgent(deps: A2aDeps) {
-  const { chat, clock } = deps;
+  const { chat, clock, log } = deps;
   const tasks = createTasks(deps);
 
   const read = async (id: string, token: string, signal: AbortSignal): Promise<Task> => {
@@ -92,16 +92,21 @@ export function createA2aAgent(deps: A2aDeps) {
       requireTenant(tenant, call);
       const { principal, token } = call.admission;
       const task = tasks.known(id, principal);
-      if (task === undefined || task.isOver()) {
-        const { status } = task?.snapshot() ?? (await read(id, token, call.signal));
-        const isElsewhere = status?.state === TaskState.WORKING;
-        throw a2aError(
-          'TASK_NOT_CANCELABLE',
-          isElsewhere ? 'the task runs in another process of the edge, which alone can stop it' : 'the task has ended',
+      const ids = parseTaskId(id);
+      const now = task?.snapshot() ?? (await read(id, token, call.signal));
+      if (now.status?.state !== TaskState.WORKING || ids === undefined) throw notCancelable();
+      const stop = async () => void (await chat.stopAnswer(ids, actAs(token, { signal: call.signal })));
+      if (task !== undefined) {
+        await task.cancel(() =>
+          stop().catch((err: unknown) => log.warn({ event: 'stop_unknown', err }, 'other replicas not notified')),
         );
+        return task.snapshot();
       }
-      task.cancel();
-      return task.snapshot();
+      await stop();
+      const ended = await read(id, token, call.signal);
+      const isStopped = ended.status?.state === TaskState.CANCELED || ended.status?.state === TaskState.FAILED;
+      if (!isStopped) throw notCancelable();
+      return ended;
     },
     /** Streams a running task; the answer of one that runs in another process comes in one piece. */
     async *subscribeToTask({ tenant, id }: SubscribeToTaskRequest, call: A2aCall): AsyncGenerator<StreamResponse> {
@@ -118,6 +123,10 @@ export function createA2aAgent(deps: A2aDeps) {
     drain: tasks.drain,
     close: tasks.close,
   };
+}
+
+function notCancelable() {
+  return a2aError('TASK_NOT_CANCELABLE', 'the task has ended');
 }
 
 function requireTenant(tenant: string, { admission: { principal } }: A2aCall): void {

@@ -16,7 +16,7 @@ export interface A2aCall {
 
 /** What the agent needs. */
 export interface A2aDeps {
-  chat: SessionReads & Pick<Client<typeof ChatService>, 'ask'>;
+  chat: SessionReads & Pick<Client<typeof ChatService>, 'ask' | 'stopAnswer'>;
   running: RunningCalls;
   /** Now, in milliseconds since 1970. */
   clock: () => number;

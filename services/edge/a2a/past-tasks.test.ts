@@ -42,6 +42,19 @@ test('a turn of a session is a task for every replica', async () => {
   ]);
 });
 
+test('a turn that was stopped is a cancelled task, also without text', async () => {
+  const stopped = [turn(first, AnswerOutcome.TRUNCATED, 'Within'), turn(second, AnswerOutcome.TRUNCATED, '')];
+  const turns = stopped.map((one) => ({ ...one, stopped: true }));
+  const getSession = async () => create(GetSessionResponseSchema, { session: { sessionId: 's1' }, turns });
+  const tasks = await listTasks({ ...sessions, getSession }, 's1', {});
+  expect(tasks.map(({ status, artifacts }) => [status?.state, artifacts.flatMap(({ parts }) => parts.length)])).toEqual(
+    [
+      [TaskState.CANCELED, []],
+      [TaskState.CANCELED, [1]],
+    ],
+  );
+});
+
 test.each([
   ['runs elsewhere if its session is there and its time is near', `s1.${answerAt(nowMs - 20_000)}`, TaskState.WORKING],
   ['is not known long after its time', `s1.${answerAt(nowMs - 200_000)}`, undefined],

@@ -8,7 +8,7 @@ import { AnswerDoneSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { toRpcError } from '#kit/base/errors.ts';
 import { answerOf, dataPart, stateOf, statusOf, textPart } from './progress.ts';
 
-// Tasks that ended are turns of sessions, which every replica reads. Only how a task without any text ended is known to its process alone.
+// Tasks that ended are turns of sessions, which every replica reads. Only how a task failed without any text is known to its process alone.
 
 /** The reads of sessions. */
 export type SessionReads = Pick<Client<typeof ChatService>, 'getSession' | 'listSessions'>;
@@ -90,10 +90,11 @@ function toTask(sessionId: string, turn: Turn): Task {
     ...{ answerId: turn.answerId, sessionId, outcome: turn.outcome, model: turn.model },
   });
   const data = dataPart({ done, citations: turn.citations, usage: undefined, waiting: [] });
-  const parts = [...(turn.answer === '' ? [] : [textPart(turn.answer)]), ...data];
+  const parts = [...(turn.answer === '' ? [] : [textPart(turn.answer)]), ...(turn.stopped ? [] : data)];
+  const state = turn.stopped ? { state: TaskState.CANCELED, note: '' } : stateOf(turn.outcome);
   return create(TaskSchema, {
-    ...{ id, contextId: sessionId, artifacts: [answerOf(parts)] },
-    status: statusOf({ ...stateOf(turn.outcome), sinceMs }, ids),
+    ...{ id, contextId: sessionId, artifacts: parts.length === 0 ? [] : [answerOf(parts)] },
+    status: statusOf({ ...state, sinceMs }, ids),
     history: [
       {
         ...{ messageId: turn.answerId, ...ids, role: Role.USER },

@@ -9,7 +9,8 @@ import {
   TaskState,
 } from '#gen/lf/a2a/v1/a2a_pb.ts';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { abortedBy, cancelled, toRpcError } from '#kit/base/errors.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { abortedBy, cancelled, hasReason, toRpcError } from '#kit/base/errors.ts';
 import { answerOf, apply, begun, dataPart, end, isOver, type Progress, statusOf, textPart } from './progress.ts';
 
 /** A task of this process, running or ended. */
@@ -28,8 +29,8 @@ export interface RunningTask {
    * queued for it.
    */
   follow(signal: AbortSignal): AsyncGenerator<StreamResponse>;
-  /** Stops it. Does nothing if it has ended. */
-  cancel(): void;
+  /** Cancels it, and then ends its answer, behind `before`. Does nothing if it has ended. */
+  cancel(before?: () => Promise<void>): Promise<void>;
 }
 
 /** What a task is made of. */
@@ -47,6 +48,8 @@ export interface TaskParts {
   /** Notes a failure. */
   failed(error: ConnectError): void;
 }
+
+const cancelledState = { state: TaskState.CANCELED, note: '' };
 
 /** Longest text of a task, in UTF-16 code units. */
 const maxTextLength = 4 << 20;
@@ -79,6 +82,8 @@ export function runTask(parts: TaskParts): RunningTask {
     } catch (thrown) {
       if (isOver(progress)) return;
       const error = toRpcError(thrown);
+      // Another process has stopped the answer.
+      if (hasReason(error, ErrorReason.CANCELLED)) return change(end(progress, clock(), cancelledState));
       failed(error);
       change(end(progress, clock(), { state: TaskState.FAILED, note: error.rawMessage }));
     }
@@ -127,10 +132,14 @@ export function runTask(parts: TaskParts): RunningTask {
     ...{ id, contextId, ended, snapshot, follow },
     isOver: () => isOver(progress),
     size: () => progress.text.length,
-    cancel() {
+    async cancel(before) {
       if (isOver(progress)) return;
-      change(end(progress, clock(), { state: TaskState.CANCELED, note: '' }));
-      stop(cancelled());
+      change(end(progress, clock(), cancelledState));
+      try {
+        await before?.();
+      } finally {
+        stop(cancelled());
+      }
     },
   };
 }

@@ -95,8 +95,7 @@ export function createTasks({ chat, running, clock, log }: A2aDeps) {
     /** Stops all tasks. */
     async close(): Promise<void> {
       const tasks = [...open.values()].map(({ task }) => task);
-      for (const task of tasks) task.cancel();
-      await Promise.all(tasks.map((task) => task.ended));
+      await Promise.all(tasks.map((task) => Promise.all([task.cancel(), task.ended])));
     },
   };
 }

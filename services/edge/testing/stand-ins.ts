@@ -145,6 +145,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
       }
     },
     ...(options.repeat && { repeat: options.repeat }),
+    stopAnswer: () => ({}),
     async getSession({ sessionId }, context) {
       seen.callers.push(context.principal);
       context.responseHeader.set('x-session', sessionId);

@@ -72,6 +72,7 @@ function contextOf(principal: CallContext['principal'], signal: AbortSignal): Ca
     ...{ method: RetrievalService.method.retrieve, principal, authorization: '', signal },
     ...{ requestHeader: new Headers(), responseHeader: new Headers(), responseTrailer: new Headers() },
     timeoutMs: () => undefined,
+    abort: () => {},
     onEnd: () => {},
     forward: () => ({ signal }),
   };

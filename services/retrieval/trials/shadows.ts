@@ -157,6 +157,7 @@ function detached(context: CallContext, signal: AbortSignal): CallContext {
     ...{ method, principal, authorization, signal },
     ...{ requestHeader: new Headers(), responseHeader: new Headers(), responseTrailer: new Headers() },
     timeoutMs: () => timeoutMs,
+    abort: () => {},
     onEnd: () => {},
     forward: (options = {}) => ({
       signal,
