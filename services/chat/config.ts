@@ -53,7 +53,7 @@ export interface ChatSettings {
   /** Returns what becomes of a tenant's sentences that their passages do not support. */
   readonly verification: (tenant: string) => VerificationPolicy;
   /** What is done with personal data in questions and answers. */
-  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
+  readonly personalData: PersonalDataPolicies;
   /** Rules about questions and evidence. */
   readonly guardrails: readonly ConfiguredGuardrail[];
   /** The model that scores written sentences; `undefined`: none. */

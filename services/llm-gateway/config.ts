@@ -36,7 +36,7 @@ export interface LlmSettings {
   /** Whether a request that a content filter refused is retried at the next target. */
   readonly retryFiltered: boolean;
   /** What is done with personal data in requests that are not of chat. */
-  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
+  readonly personalData: PersonalDataPolicies;
 }
 
 /** A model to load. */

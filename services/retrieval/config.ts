@@ -36,7 +36,7 @@ export interface RetrievalSettings {
   /** Threads that search live versions in memory. */
   readonly searchThreads: number;
   /** What is done with personal data in questions. */
-  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
+  readonly personalData: PersonalDataPolicies;
 }
 
 /** Bounds of the threads that search if none are configured: vectors and words are searched at the same time. */

@@ -6,7 +6,7 @@ import { createFindPersonalData } from './find.ts';
 import { maskFindings } from './mask.ts';
 import { createMaskStream } from './mask-stream.ts';
 import { readPersonalData } from './policy.ts';
-import { createRequestMasks } from './request-masks.ts';
+import { createMasksOf, type RequestMasks } from './request-masks.ts';
 import { createRestoreStream } from './restore.ts';
 import { createSealer, labelsOf, shortOf } from './seal.ts';
 
@@ -81,18 +81,22 @@ test('a sealed value opens with the key of its tenant alone, also after a new ke
   expect(labelsOf(sealed)).toBe('[PHONE]');
 });
 
-const policyOf = (mode: PersonalDataMode, readerGroups: string[] = []) => {
-  const config = create(PersonalDataConfigSchema, {
-    policies: [{ mode, readerGroups }],
-    keys: [{ id: 'k1', key: randomBytes(32).toString('base64') }],
-  });
-  const policy = readPersonalData(config).ofTenant('acme');
-  if (policy === undefined) throw new Error('no policy');
-  return policy;
+const readPolicies = (policies: object[]) =>
+  readPersonalData(
+    create(PersonalDataConfigSchema, {
+      policies,
+      keys: [{ id: 'k1', key: Buffer.alloc(32, 3).toString('base64') }],
+    } as never),
+  );
+/** Masks of a caller with these groups. */
+const masksOf = (policies: object[], ...groups: string[]): RequestMasks => {
+  const masks = createMasksOf(readPolicies(policies))({ tenant: 'acme', groups });
+  if (masks === undefined) throw new Error('nothing is masked');
+  return masks;
 };
 
 test('mask: the same value has one mask in a request, only a tool gets it back', () => {
-  const masks = createRequestMasks(policyOf(PersonalDataMode.MASK), []);
+  const masks = masksOf([{ mode: PersonalDataMode.MASK }]);
   const text = masks.mask('13812345678 或 13912345678，再说 13812345678');
   expect(text).toBe('[PHONE_1] 或 [PHONE_2]，再说 [PHONE_1]');
   expect(masks.restore(text)).toBe(text);
@@ -100,21 +104,47 @@ test('mask: the same value has one mask in a request, only a tool gets it back',
 });
 
 test('reversible: the caller sees the own values, those of documents only as a reader', () => {
-  const policy = policyOf(PersonalDataMode.REVERSIBLE, ['service']);
-  const author = createRequestMasks(policy, []);
+  const policies = [{ mode: PersonalDataMode.REVERSIBLE, readerGroups: ['service'] }];
+  const author = masksOf(policies);
   const own = author.mask('我的手机 13812345678');
   expect(own).toMatch(/^我的手机 \[PHONE_[0-9a-f]{8}\]$/);
   expect(author.restore(own)).toBe('我的手机 13812345678');
   const sealed = author.seal(own);
-  const [stranger, reader] = [createRequestMasks(policy, ['sales']), createRequestMasks(policy, ['service'])];
+  const [stranger, reader] = [masksOf(policies, 'sales'), masksOf(policies, 'service')];
   expect(stranger.restore(stranger.shorten(sealed))).toBe(own);
   expect(reader.restore(reader.shorten(sealed))).toBe('我的手机 13812345678');
   // A mask that is not of this request is not resolved, however it was learned.
-  expect(createRequestMasks(policy, ['service']).restore(own)).toBe(own);
+  expect(masksOf(policies, 'service').restore(own)).toBe(own);
+});
+
+test.each([
+  ['nothing', []],
+  ['mask', [{ mode: PersonalDataMode.MASK }]],
+  ['reversible, for others', [{ mode: PersonalDataMode.REVERSIBLE, readerGroups: ['service'] }]],
+])('originals of a corpus are for its own readers, if the tenant has the policy: %s', (_, ofTenant) => {
+  const policies = [{ corpus: 'hr', mode: PersonalDataMode.REVERSIBLE, readerGroups: ['hr'] }, ...ofTenant];
+  const policy = readPolicies(policies).ofCorpus('acme', 'hr');
+  const sealed = policy && createSealer(policy.keys, 'acme').seal('PHONE', '13812345678');
+  const seenBy = (group: string, corpus: string) => {
+    const masks = masksOf(policies, group);
+    return masks.restore(masks.shortenIn(corpus)(`Call ${sealed}`));
+  };
+  expect(seenBy('hr', 'hr')).toBe('Call 13812345678');
+  expect(seenBy('service', 'hr')).toMatch(/^Call \[PHONE_[0-9a-f]{8}\]$/);
+  expect(seenBy('hr', 'help')).toMatch(/^Call \[PHONE_[0-9a-f]{8}\]$/);
+});
+
+test('a tenant with nothing but a reversible corpus has its questions and answers as they are', () => {
+  const masks = masksOf([{ corpus: 'hr', mode: PersonalDataMode.REVERSIBLE }]);
+  expect(masks.mask('13812345678')).toBe('13812345678');
+  const stream = masks.maskAnswers([]);
+  expect(stream.push('Call 138')).toBe('Call 138');
+  expect(stream.push('12345678') + stream.end()).toBe('12345678');
+  expect(createMasksOf(readPolicies([{ corpus: 'hr' }]))({ tenant: 'acme', groups: [] })).toBeUndefined();
 });
 
 test('an answer may say what its passages say; another value is masked', () => {
-  const masks = createRequestMasks(policyOf(PersonalDataMode.MASK), []);
+  const masks = masksOf([{ mode: PersonalDataMode.MASK }]);
   const stream = masks.maskAnswers(['门店电话 021-62881234']);
   const out = stream.push('门店是 021 6288 1234，他的手机是 13812345678。') + stream.end();
   expect(out).toBe('门店是 021 6288 1234，他的手机是 [PHONE]。');

@@ -28,6 +28,8 @@ export interface PersonalDataPolicies {
   ofTenant(tenant: string): PersonalDataPolicy | undefined;
   /** Returns the policy for the documents of a corpus; `undefined`: nothing is masked. */
   ofCorpus(tenant: string, corpus: string): PersonalDataPolicy | undefined;
+  /** Returns a policy that opens the reversible masks of a tenant, whichever corpus they are in; `undefined`: it has none. */
+  reversibleOf(tenant: string): PersonalDataPolicy | undefined;
 }
 
 /** Reads the keys from the configuration, the one that encrypts first. Throws ConfigError. */
@@ -71,17 +73,18 @@ export function readPersonalData(config: PersonalDataConfig | undefined): Person
     }
     return known.get(name);
   };
-  return {
-    ofTenant: (tenant) =>
-      remember(nameOf(tenant, ''), () =>
-        find(
-          [
-            [tenant, ''],
-            ['', ''],
-          ],
-          tenant,
-        ),
+  const ofTenant = (tenant: string) =>
+    remember(nameOf(tenant, ''), () =>
+      find(
+        [
+          [tenant, ''],
+          ['', ''],
+        ],
+        tenant,
       ),
+    );
+  return {
+    ofTenant,
     ofCorpus: (tenant, corpus) =>
       remember(nameOf(tenant, `/${corpus}`), () =>
         find(
@@ -94,6 +97,15 @@ export function readPersonalData(config: PersonalDataConfig | undefined): Person
           tenant,
         ),
       ),
+    reversibleOf: (tenant) =>
+      remember(nameOf(tenant, '//'), () => {
+        const own = ofTenant(tenant);
+        if (own?.mode === 'reversible') return own;
+        const isReversible = (policy: PersonalDataPolicyConfig) =>
+          policy.mode === PersonalDataMode.REVERSIBLE && (policy.tenant === tenant || policy.tenant === '');
+        const found = [...policies.values()].find(isReversible);
+        return found && toPolicy(found, tenant, keys);
+      }),
   };
 }
 

@@ -14,8 +14,10 @@ export interface RequestMasks {
   mask(text: string): string;
   /** Masks what a model writes; what `texts` (the passages) have, the caller may read. Its masks have no original. */
   maskAnswers(texts: readonly string[]): TextStream;
-  /** Returns a text of the index or of a record with its sealed tokens in the short form. Their originals are known in this request. */
+  /** Returns a text of a record with its sealed tokens in the short form. Their originals are known in this request. */
   shorten(text: string): string;
+  /** The same for texts of a corpus, whose own policy says who reads their originals. */
+  shortenIn(corpus: string): (text: string) => string;
   /** The same for a text of the caller's own session. */
   shortenOwn(text: string): string;
   /** Returns a text with the masks that are known as sealed tokens, as records keep it. */
@@ -40,22 +42,40 @@ interface Known {
   isReadable: boolean;
 }
 
-/** Creates what returns the masks of a new request; `undefined` if the tenant of its caller masks nothing. */
-export function createMasksOf({ ofTenant }: Pick<PersonalDataPolicies, 'ofTenant'>) {
-  return ({ tenant, groups }: { tenant: string; groups: readonly string[] }): RequestMasks | undefined => {
-    const policy = ofTenant(tenant);
-    return policy && createRequestMasks(policy, groups);
-  };
-}
-
 /** Masks that are known in a request; more values have no original. */
 const knownMax = 1000;
 
-/** Creates the masks of a request. `groups`: those of its caller. */
-export function createRequestMasks(policy: PersonalDataPolicy, groups: readonly string[]): RequestMasks {
-  const find = finderOf(policy);
-  const sealer = policy.mode === 'reversible' ? sealerOf(policy) : undefined;
-  const isReader = groups.some((group) => policy.readerGroups.includes(group));
+/**
+ * Creates what returns the masks of a new request; `undefined` if the tenant of its caller masks nothing, neither what is asked nor documents
+ * reversibly.
+ */
+export function createMasksOf(policies: PersonalDataPolicies) {
+  return (caller: Caller): RequestMasks | undefined => {
+    const opening = policies.reversibleOf(caller.tenant);
+    const policy = policies.ofTenant(caller.tenant);
+    return policy || opening ? createRequestMasks({ policy, opening, policies }, caller) : undefined;
+  };
+}
+
+interface Caller {
+  tenant: string;
+  groups: readonly string[];
+}
+
+interface Policies {
+  /** The one of questions and answers; `undefined`: these stay. */
+  policy: PersonalDataPolicy | undefined;
+  /** One that opens reversible masks. */
+  opening: PersonalDataPolicy | undefined;
+  policies: PersonalDataPolicies;
+}
+
+function createRequestMasks({ policy, opening, policies }: Policies, { tenant, groups }: Caller): RequestMasks {
+  const find = policy === undefined ? () => [] : finderOf(policy);
+  const sealer = policy?.mode === 'reversible' ? sealerOf(policy) : undefined;
+  const opener = opening && sealerOf(opening);
+  const isReader = (of: PersonalDataPolicy | undefined) =>
+    of?.mode === 'reversible' && groups.some((group) => of.readerGroups.includes(group));
   const known = new Map<string, Known>();
   const numbers = new Map<string, string>();
 
@@ -73,12 +93,14 @@ export function createRequestMasks(policy: PersonalDataPolicy, groups: readonly 
     known.set(mask, { value, sealed: mask, isOwn: true, isReadable: false });
     return mask;
   };
-  const shorten = (text: string, isOwn: boolean): string => {
-    if (sealer === undefined || !text.includes('[')) return text;
+  const shorten = (text: string, isOwn: boolean, isReadable: boolean): string => {
+    if (opener === undefined || !text.includes('[')) return text;
     return text.replace(sealedPattern, (sealed) => {
       const short = shortOf(sealed);
-      if (!known.has(short) && known.size < knownMax)
-        known.set(short, { value: sealer.open(sealed), sealed, isOwn, isReadable: isOwn || isReader });
+      const found = known.get(short);
+      // Equal values of two corpora have one mask: who may read it in one of them knows it.
+      if (found !== undefined) found.isReadable ||= isReadable;
+      else if (known.size < knownMax) known.set(short, { value: opener.open(sealed), sealed, isOwn, isReadable });
       return short;
     });
   };
@@ -88,9 +110,10 @@ export function createRequestMasks(policy: PersonalDataPolicy, groups: readonly 
   };
 
   return {
-    canRestore: sealer !== undefined,
+    canRestore: opener !== undefined,
     mask: (text) => maskFindings(text, find(text), issue).text,
     maskAnswers(texts) {
+      if (policy === undefined) return { push: (delta) => delta, end: () => '' };
       // Most answers have no value, and then the passages are not read.
       let shown: ReadonlySet<string> | undefined;
       const isShown = (value: string) => {
@@ -101,8 +124,12 @@ export function createRequestMasks(policy: PersonalDataPolicy, groups: readonly 
       };
       return createMaskStream(find, ({ kind }, value) => (isShown(value) ? value : `[${kind}]`));
     },
-    shorten: (text) => shorten(text, false),
-    shortenOwn: (text) => shorten(text, true),
+    shorten: (text) => shorten(text, false, isReader(policy)),
+    shortenIn: (corpus) => {
+      const isReadable = isReader(policies.ofCorpus(tenant, corpus));
+      return (text) => shorten(text, false, isReadable);
+    },
+    shortenOwn: (text) => shorten(text, true, true),
     seal: (text) => (known.size === 0 ? text : restoreMasks(text, (mask) => known.get(mask)?.sealed)),
     sealOwn: (text) =>
       known.size === 0

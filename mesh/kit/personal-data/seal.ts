@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from 'node:crypto';
-import type { PersonalDataKind } from './detectors/detector.ts';
+import type { Finding, PersonalDataKind } from './detectors/detector.ts';
 
 /** A configured key: its id, and 32 bytes. */
 export interface MaskingKey {
@@ -60,6 +60,16 @@ export function createSealer(keys: readonly MaskingKey[], tenant: string): Seale
       }
     },
   };
+}
+
+/** Returns the places of the sealed tokens of a text, in order. */
+export function findSealed(text: string): Finding[] {
+  if (!text.includes('[')) return [];
+  return [...text.matchAll(sealedPattern)].map((match) => ({
+    kind: match[1] as PersonalDataKind,
+    start: match.index,
+    end: match.index + match[0].length,
+  }));
 }
 
 /** Returns a text with only the kinds of its sealed tokens, for an embedding. */

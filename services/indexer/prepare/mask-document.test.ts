@@ -4,6 +4,7 @@ import { PersonalDataConfigSchema, PersonalDataMode } from '#gen/ragmesh/config/
 import { readPersonalData } from '#kit/personal-data/policy.ts';
 import { createTextBuilder } from '../parse/blocks.ts';
 import type { ParsedDocument } from '../parse/parser.ts';
+import { maskText } from './mask-document.ts';
 import { prepareDocument } from './prepare-document.ts';
 import type { PrepareOptions } from './prepared.ts';
 
@@ -64,5 +65,23 @@ describe('a document is written with its personal data masked', () => {
   test('one that everyone may read stays as it is', () => {
     const [document] = prepareDocument(parsed({ access: 'public' }), file, optionsOf(PersonalDataMode.MASK));
     expect(document?.text).toContain('zhang.wei@corp.cn');
+  });
+
+  test('a sealed mask that was copied into a document is only its kind, so that no other readers open it', () => {
+    const options = optionsOf(PersonalDataMode.REVERSIBLE);
+    const [sealed] = prepareDocument(parsed(), file, options);
+    const [token = ''] = /\[PHONE_k1_[0-9a-f]+\]/.exec(sealed?.text ?? '') ?? [];
+    expect(token).not.toBe('');
+    for (const access of ['internal', 'public']) {
+      const given = parsed({ access });
+      const text = `${given.text} Copied: ${token}.`;
+      const [copied] = prepareDocument({ ...given, title: token, text }, file, options);
+      expect(copied?.title).toBe('[PHONE]');
+      expect(JSON.stringify(copied)).not.toContain('Copied: [PHONE_k1_');
+    }
+    // A person who edits a chunk leaves the masks of the document in it.
+    const source = { text: sealed?.text ?? '', attributes: {}, groups: [] };
+    expect(maskText(`Edited ${token} 13812345678`, source, options.personalData)).toBe(`Edited ${token} ${token}`);
+    expect(maskText(`Edited ${token}`, { ...source, text: '' }, options.personalData)).toBe('Edited [PHONE]');
   });
 });

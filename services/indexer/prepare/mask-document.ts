@@ -1,5 +1,6 @@
-import { maskFindings } from '#kit/personal-data/mask.ts';
+import { type Masked, maskFindings } from '#kit/personal-data/mask.ts';
 import { finderOf, type PersonalDataPolicy, sealerOf } from '#kit/personal-data/policy.ts';
+import { findSealed } from '#kit/personal-data/seal.ts';
 import type { ParsedDocument } from '../parse/parser.ts';
 
 /** What decides whether a document is published. */
@@ -9,22 +10,47 @@ type Readers = Pick<ParsedDocument, 'attributes' | 'groups'>;
 const isPublic = ({ attributes, groups = [] }: Readers): boolean =>
   attributes.access?.toLowerCase() === 'public' && groups.length === 0;
 
-/** Returns a text that a person has written for a document, with its personal data masked as that of the document is. */
-export function maskText(text: string, document: Readers, policy: PersonalDataPolicy | undefined): string {
-  return policy === undefined || isPublic(document) ? text : masker(policy)(text).text;
+/**
+ * Returns a text that a person has written for a document, with its personal data masked as that of the document is. Sealed masks that the
+ * document has stay.
+ */
+export function maskText(
+  text: string,
+  document: Readers & { text: string },
+  policy: PersonalDataPolicy | undefined,
+): string {
+  return masker(policy, document, document.text)(text).text;
 }
 
-function masker(policy: PersonalDataPolicy) {
-  const find = finderOf(policy);
+/** Returns what masks a text of a document. `known`: a text with the sealed masks that are its own. */
+function masker(policy: PersonalDataPolicy | undefined, document: Readers, known: string): (text: string) => Masked {
+  if (policy === undefined) return (text) => ({ text, placeOf: (offset) => offset });
+  const find = isPublic(document) ? () => [] : finderOf(policy);
   const sealer = policy.mode === 'reversible' ? sealerOf(policy) : undefined;
-  return (text: string) =>
-    maskFindings(text, find(text), ({ kind }, value) => sealer?.seal(kind, value) ?? `[${kind}]`);
+  return (text) => {
+    const own = withoutForeign(text, known);
+    const masked = maskFindings(
+      own.text,
+      find(own.text),
+      ({ kind }, value) => sealer?.seal(kind, value) ?? `[${kind}]`,
+    );
+    return { text: masked.text, placeOf: (offset) => masked.placeOf(own.placeOf(offset)) };
+  };
 }
 
-/** Returns a document with its personal data masked: title, text and headings. One with `access: public` and no groups stays as it is. */
+/** A sealed mask that was copied from another corpus would be opened for the readers of this one. */
+function withoutForeign(text: string, known: string): Masked {
+  const foreign = findSealed(text).filter(({ start, end }) => !known.includes(text.slice(start, end)));
+  return maskFindings(text, foreign, ({ kind }) => `[${kind}]`);
+}
+
+/**
+ * Returns a document with its personal data masked: title, text and headings. Of one with `access: public` and no groups, only sealed masks
+ * are.
+ */
 export function maskDocument(parsed: ParsedDocument, policy: PersonalDataPolicy | undefined): ParsedDocument {
-  if (policy === undefined || isPublic(parsed)) return parsed;
-  const mask = masker(policy);
+  if (policy === undefined) return parsed;
+  const mask = masker(policy, parsed, '');
   const { text, placeOf } = mask(parsed.text);
   return {
     ...parsed,

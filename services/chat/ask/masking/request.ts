@@ -17,19 +17,23 @@ export function maskRequest(request: AskRequest, masks: RequestMasks): AskReques
 
 /** Returns passages as a model reads them: with short masks instead of sealed ones. */
 export function shortenPassages(passages: Passage[], masks: RequestMasks | undefined): Passage[] {
-  return masks === undefined ? passages : rewritten(passages, masks.shorten);
+  return masks === undefined ? passages : rewritten(passages, ({ corpus }) => masks.shortenIn(corpus));
 }
 
 /** Returns passages as the cache keeps them, for readers whose rights are checked when they read them. */
 export function sealPassages(passages: Passage[], masks: RequestMasks | undefined): Passage[] {
-  return masks === undefined ? passages : rewritten(passages, masks.seal);
+  return masks === undefined ? passages : rewritten(passages, () => masks.seal);
 }
 
 /** Rewrites text and title of passages; one without a mask stays the same object. */
-export function rewritten(passages: readonly Passage[], rewrite: (text: string) => string): Passage[] {
+export function rewritten(
+  passages: readonly Passage[],
+  rewriting: (passage: Passage) => (text: string) => string,
+): Passage[] {
   return passages.map((passage) => {
     if (!passage.text.includes('[') && !passage.title.includes('[')) return passage;
     const copy = clone(PassageSchema, passage);
+    const rewrite = rewriting(passage);
     copy.text = rewrite(passage.text);
     copy.title = rewrite(passage.title);
     return copy;

@@ -41,7 +41,10 @@ function createShow(masks: RequestMasks): (response: AskResponse) => readonly As
       case 'sources': {
         const { passages } = event.value;
         // Those of a cached answer are seen here for the first time.
-        const shown = rewritten(passages, (masked) => masks.restore(masks.shorten(masked)));
+        const shown = rewritten(passages, ({ corpus }) => {
+          const shorten = masks.shortenIn(corpus);
+          return (masked) => masks.restore(shorten(masked));
+        });
         if (shown.every((passage, index) => passage === passages[index])) return response;
         return copyOf(response, ({ event: copied }) => {
           if (copied.case === 'sources') copied.value.passages = shown;
