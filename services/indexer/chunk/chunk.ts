@@ -1,3 +1,4 @@
+import { labelsOf } from '#kit/personal-data/seal.ts';
 import { detectLanguage, type Language } from '#kit/text/language.ts';
 import type { Block, PageRegion } from '../parse/blocks.ts';
 import { type ChunkOptions, cutSection } from './cut.ts';
@@ -37,7 +38,8 @@ export function chunkText(text: string, blocks: readonly Block[], title: string,
       start,
       end,
       headingPath: section.path,
-      language: detectLanguage(text.slice(start, end)),
+      // Sealed masks are letters of no language.
+      language: detectLanguage(labelsOf(text.slice(start, end))),
       ...regionsOf(start, end),
     })),
   );

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OverlayKind } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
+import { labelsOf } from '#kit/personal-data/seal.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import type { Chunk } from '../chunk/chunk.ts';
 import { hashDocument } from '../prepare/content-hash.ts';
@@ -111,7 +112,7 @@ function replaceChunks(
       position = Math.max(position, chunk.end);
       replacedUntil = position;
       const { context: _, ...plain } = chunk;
-      kept.push({ ...plain, start, end: written.length, language: detectLanguage(change.text) });
+      kept.push({ ...plain, start, end: written.length, language: detectLanguage(labelsOf(change.text)) });
       continue;
     }
     writeUntil(chunk.end);

@@ -60,6 +60,14 @@ describe('a document is written with its personal data masked', () => {
     expect(JSON.stringify(first)).not.toMatch(/13812345678|zhang\.wei/);
     const plain = prepareDocument(parsed(), file, { ...options, personalData: undefined });
     expect(plain[0]?.contentHash).not.toBe(first?.contentHash);
+    // The letters of a sealed mask are of no language.
+    const builder = createTextBuilder();
+    builder.add('paragraph', '张经理的手机是13812345678，邮箱是zhang.wei@corp.cn。');
+    const [chinese] = prepareDocument({ ...parsed(), language: '', ...builder.finish() }, file, {
+      ...options,
+      targetTokens: 400,
+    });
+    expect([chinese?.language, ...(chinese?.chunks ?? []).map(({ language }) => language)]).toEqual(['zh', 'zh']);
   });
 
   test('one that everyone may read stays as it is', () => {

@@ -1,4 +1,5 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { labelsOf } from '#kit/personal-data/seal.ts';
 import { detectLanguage, type Language } from '#kit/text/language.ts';
 import { type Chunk, chunkText } from '../chunk/chunk.ts';
 import { cleanLine, clip } from '../parse/clean.ts';
@@ -62,7 +63,7 @@ export function prepareDocument(
       placedIn: isPlaced || !isFirst ? file.path : '',
       title: isFirst ? title : `${clip(title, titleLengthMax - 12)} (${index + 1})`,
       url: webUrl(url),
-      language: languageOf(parsed.language) ?? detectLanguage(text),
+      language: languageOf(parsed.language) ?? detectLanguage(labelsOf(text)),
       groups: file.fromSource?.hasFixedGroups ? file.groups : (parsed.groups ?? file.groups),
       attributes: Object.fromEntries(Object.entries(attributes).slice(0, attributesMax)),
       updatedAtMs: parsed.updatedAtMs,
