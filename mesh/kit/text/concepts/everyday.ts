@@ -156,6 +156,15 @@ export const EVERYDAY_CONCEPTS = `
 试用 用了一次 用过 试过 试了 试一下 用了几次 点亮过 通电 | trial tried_it tried_out used_it_once used_once
 结果 报告 | result results report
 发布 日期 | published date
+年假 带薪休假 年休假 休假 | annual_leave paid_leave vacation vacations pto time_off days_off
+病假 生病 请病假 | sick_leave sick_pay sick ill illness
+远程办公 居家办公 在家办公 在家上班 在家工作 | remote_work work_from_home working_from_home home_office work_remotely
+工资 薪资 薪水 薪酬 月薪 | salary wages wage paycheck
+出差 差旅 | business_trip business_travel travel_for_work
+报销 报账 | reimbursement reimbursed expense_claim expenses
+工牌 门禁卡 胸卡 | badge access_card id_card
+产假 陪产假 育儿假 | parental_leave maternity_leave maternity paternity_leave paternity
+酒水 酒 白酒 红酒 啤酒 喝酒 | alcohol wine beer alcoholic
 年轻人 未成年 未成年人 | under_18 minor
 借 借书 借阅 借出 外借 | borrow lend lending loan
 续借 续 延长借期 | renew renewal extend

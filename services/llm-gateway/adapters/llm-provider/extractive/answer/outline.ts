@@ -2,7 +2,7 @@ import { negates } from '../passage/negating.ts';
 import { matchTerm, toSearchText } from '../passage/search-text.ts';
 import { type AnswerKind, showsKind } from '../question/kinds.ts';
 import { extraWordsOf, headingOf } from '../rank/brief.ts';
-import { type Candidate, documentOf, type Evidence, type Source } from '../rank/evidence.ts';
+import { type Candidate, documentOf, type Evidence, maxParagraphLength, type Source } from '../rank/evidence.ts';
 import type { Quotation } from './quotation.ts';
 
 /** So much of the list or table of a section an outline shows, in items. */
@@ -55,7 +55,8 @@ export function sectionsFor(evidence: Evidence): Quotation[] {
     )
     .filter((section) => showsWanted(evidence, section))
     .filter((section, _, [first]) => question.wants !== 'steps' || isOfSameDocument(section, first as Quotation))
-    .slice(0, maxKindSections);
+    .slice(0, maxKindSections)
+    .map(withParagraph);
 }
 
 /**
@@ -69,7 +70,8 @@ export function pageFor(evidence: Evidence): Quotation[] {
   if (!ofPages.has(wants)) return [];
   return sectionsOfPage(evidence)
     .filter((section) => showsWanted(evidence, section))
-    .slice(0, maxKindSections);
+    .slice(0, maxKindSections)
+    .map(withParagraph);
 }
 
 /** Steps of two documents are not one way to do a thing. */
@@ -91,6 +93,17 @@ export function showsWanted({ question: { wants } }: Evidence, { candidates }: Q
   return candidates.some(({ unit, text }) =>
     wants === 'steps' ? unit.number !== undefined : showsKind(wants, text.plain),
   );
+}
+
+/** Returns a section that begins with a short paragraph with all of it. */
+function withParagraph(section: Quotation): Quotation {
+  const [first, ...others] = section.candidates;
+  if (first === undefined || others.length > 0 || first.unit.kind !== 'sentence') return section;
+  const { source, unit } = first;
+  if ((source.text.lengths[unit.block] ?? 0) > maxParagraphLength) return section;
+  const isSame = (other: Candidate) =>
+    other.unit.block === unit.block && other.unit.heading === unit.heading && other.unit.kind === 'sentence';
+  return { ...section, candidates: source.candidates.filter(isSame) };
 }
 
 function sectionsOfPage(evidence: Evidence): Quotation[] {
