@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -70,6 +71,19 @@ test('a backup holds every database at the same instant, while both are written'
   // The writer fills the first before the second: at any instant it is at most one row ahead.
   expect(one - two === 0 || one - two === 1).toBe(true);
   expect(two).toBeGreaterThanOrEqual(acknowledged);
+});
+
+test('a file to which lines are added while it is copied comes as it was at the instant', async () => {
+  const [heads, empty] = [join(data, 'a', 'heads.jsonl'), join(data, 'empty.jsonl')];
+  writeFileSync(heads, 'one\n');
+  writeFileSync(empty, '');
+  const added = () => {
+    for (const path of [heads, empty]) appendFileSync(path, 'later\n');
+  };
+  await backUp(data, join(folder, 'copy'), { ...silent, update: added });
+  await restoreFolder(join(folder, 'copy'), join(folder, 'restored'), silent);
+  expect(readFileSync(join(folder, 'restored/a/heads.jsonl'), 'utf8')).toBe('one\n');
+  expect(readFileSync(join(folder, 'restored/empty.jsonl'), 'utf8')).toBe('');
 });
 
 test('other files come with their permissions; locks, logs and the links of a killed backup do not', async () => {

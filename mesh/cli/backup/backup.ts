@@ -83,10 +83,10 @@ async function copyAll(dataDir: string, frozen: FrozenFolder, to: string, progre
     await syncFile(target);
     copied.push({ path, ...(await measureFile(target)) });
   }
-  for (const { path, link } of files) {
+  for (const { path, link, sizeBytes } of files) {
     progress.update(copied.length, total, path);
     const { mode } = statSync(join(dataDir, path), { throwIfNoEntry: false }) ?? statSync(link);
-    copied.push({ path, ...(await copyFile(link, join(to, path), mode)) });
+    copied.push({ path, ...(await copyFile(link, join(to, path), mode, sizeBytes)) });
   }
   progress.update(total, total, 'copied');
   return copied.sort((a, b) => (a.path < b.path ? -1 : 1));

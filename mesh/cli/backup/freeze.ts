@@ -1,4 +1,4 @@
-import { linkSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { linkSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CommandError } from '../command.ts';
@@ -7,8 +7,11 @@ import { CommandError } from '../command.ts';
 export interface FrozenFolder {
   /** The databases, each with a connection whose reads see the instant. Paths are relative, with `/`. */
   databases: readonly { path: string; connection: DatabaseSync }[];
-  /** All other files: `link` is a hard link that stays when the file is removed. */
-  files: readonly { path: string; link: string }[];
+  /**
+   * All other files. `link`: a hard link that stays when the file is removed. `sizeBytes`: what the file had at the instant; a file to which lines
+   * are added, such as the ends of audit chains, has more later.
+   */
+  files: readonly { path: string; link: string; sizeBytes: number }[];
   /** Ends the reads and removes the links. */
   close(): void;
 }
@@ -45,7 +48,7 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
       .map((path, index) => {
         const link = join(links, String(index));
         linkSync(join(folder, path), link);
-        return { path, link };
+        return { path, link, sizeBytes: statSync(link).size };
       });
     const databases = databasePaths.map((path, index) => ({ path, connection: readers[index] as DatabaseSync }));
     return { databases, files, close };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
-import { Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { CommandError } from '../command.ts';
@@ -51,8 +51,13 @@ function parseJson(path: string): unknown {
   }
 }
 
-/** Copies a file durably and returns its size and checksum. `mode`: its permissions. */
-export async function copyFile(from: string, to: string, mode: number): Promise<Omit<BackupFile, 'path'>> {
+/** Copies a file, or its first `maxBytes`, durably, and returns the size and checksum of the copy. `mode`: its permissions. */
+export async function copyFile(
+  from: string,
+  to: string,
+  mode: number,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Promise<Omit<BackupFile, 'path'>> {
   mkdirSync(dirname(to), { recursive: true });
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -63,7 +68,9 @@ export async function copyFile(from: string, to: string, mode: number): Promise<
       done(null, part);
     },
   });
-  await pipeline(createReadStream(from), measure, createWriteStream(to, { flags: 'wx', mode }));
+  // A stream of no bytes cannot be asked for by its last one.
+  const source = maxBytes === 0 ? Readable.from([]) : createReadStream(from, { end: maxBytes - 1 });
+  await pipeline(source, measure, createWriteStream(to, { flags: 'wx', mode }));
   await syncFile(to);
   return { sizeBytes, sha256: hash.digest('hex') };
 }
