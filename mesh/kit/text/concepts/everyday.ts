@@ -50,7 +50,7 @@ export const EVERYDAY_CONCEPTS = `
 分期 | instalment installment
 货到付款 货到再付 先收货 收货再付 收到再付 到付 到手再付 到了再付 收到货再付 收货后付款 见货付款 先货后款 货到付钱 拿到货再付 | cash_on_delivery pay_on_delivery pay_when_it_arrives pay_on_arrival pay_after_delivery pay_when_i_receive pay_when_it_comes pay_the_courier
 其他平台 别的平台 其他店 别家 别的店 拼多多 京东 淘宝 天猫 抖音 亚马逊 其它平台 其他网站 别的网站 外面 | other_shops other_platforms another_shop other_sellers amazon ebay temu other_websites another_website another_store other_stores competitor
-营业时间 开放时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
+营业时间 开放时间 门诊时间 接诊时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
 闭馆 休息 停业 不营业 关闭 | closed close shut
 门票 票价 入场券 车票 | ticket admission
 参观 游览 看展 探视 探望 | visit visiting visitor
@@ -165,6 +165,10 @@ export const EVERYDAY_CONCEPTS = `
 工牌 门禁卡 胸卡 | badge access_card id_card
 产假 陪产假 育儿假 | parental_leave maternity_leave maternity paternity_leave paternity
 酒水 酒 白酒 红酒 啤酒 喝酒 | alcohol wine beer alcoholic
+单点登录 | single_sign-on single_sign_on sso saml
+双重验证 两步验证 双因素认证 二次验证 双因子 | two-factor_authentication two_factor_authentication 2fa mfa two-step_verification two_step_verification
+公益组织 慈善机构 非营利 非盈利 | nonprofit nonprofits charity charities non-profit non-profits ngo
+还原 找回 误删 | restore restored recover undelete deleted_by_accident deleted_by_mistake accidentally_deleted
 年轻人 未成年 未成年人 | under_18 minor
 借 借书 借阅 借出 外借 | borrow lend lending loan
 续借 续 延长借期 | renew renewal extend
