@@ -30,6 +30,7 @@ describe('the matrix of calls', () => {
       'edge -> accounts CredentialService.ReportKeyUses',
       'edge -> accounts CredentialService.SyncCredentials',
       'edge -> chat ChatService.Repeat',
+      'edge -> chat ChatService.StopAnswer',
       'edge -> embedding EmbeddingService.Embed',
       'edge -> embedding EmbeddingService.ListModels',
       'edge -> llm-gateway LLMGatewayService.Generate',
