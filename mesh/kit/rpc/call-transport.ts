@@ -1,10 +1,11 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError } from '../base/errors.ts';
+import { rpcError, unavailable } from '../base/errors.ts';
 import { leaveStream } from './messages/last-event.ts';
 import type { ReadyMessages } from './messages/ready-messages.ts';
 import { SingleMessage } from './messages/single-message.ts';
+import { policyOf } from './policy.ts';
 
 /** What a client asks. */
 export interface CallInit {
@@ -74,7 +75,7 @@ export function createCallTransport(open: (init: CallInit) => ClientCall, readMe
       const call = open({ method, signal, timeoutMs, header, input });
       if (call.isOver) throw call.error;
       const messages = receive(call, method, readMessage);
-      await call.firstSign();
+      await firstSign(call, method);
       return {
         stream: true,
         service: method.parent,
@@ -89,6 +90,16 @@ export function createCallTransport(open: (init: CallInit) => ClientCall, readMe
       };
     },
   };
+}
+
+/** Resolves with the first sign of a reply, or with the end of a call that gave none in the time of its contract. */
+async function firstSign(call: ClientCall, method: DescMethod): Promise<void> {
+  const { firstSignMs } = policyOf(method);
+  if (firstSignMs === 0) return call.firstSign();
+  const message = `no sign of a reply within ${firstSignMs} ms`;
+  const timer = setTimeout(() => call.cancel(unavailable(method.parent.name, message)), firstSignMs);
+  await call.firstSign();
+  clearTimeout(timer);
 }
 
 // Every message that came is delivered before the error is thrown.

@@ -14,6 +14,9 @@ export const echo = defineService({
         async *serverStream({ text, count }) {
           for (let index = 0; index < count; index++) yield { text };
         },
+        async *lateStream() {
+          yield { text: 'late' };
+        },
         async clientStream(requests) {
           const texts: string[] = [];
           for await (const { text } of requests) texts.push(text);
@@ -45,6 +48,27 @@ export function createSlowEcho() {
           yield { text: 'first' };
           await released;
           yield { text: 'last' };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  return { service, release };
+}
+
+/** Creates an echo whose streams say nothing until `release` is called, then "late". */
+export function createSilentEcho() {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const service = defineService({
+    name: 'echo',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *lateStream() {
+          await released;
+          yield { text: 'late' };
         },
       },
       close: async () => {},

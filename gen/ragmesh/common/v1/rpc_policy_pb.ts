@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/rpc_policy.proto.
  */
 export const file_ragmesh_common_v1_rpc_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSKdAgoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0SFQoNaXNfcmVwZWF0YWJsZRgIIAEoCBIWCg5ob25vcnNfY29ycG9yYRgJIAEoCCpQCghFeHBvc3VyZRIYChRFWFBPU1VSRV9VTlNQRUNJRklFRBAAEhUKEUVYUE9TVVJFX0lOVEVSTkFMEAESEwoPRVhQT1NVUkVfUFVCTElDEAIqwwEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9FRElUT1IQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQSEAoMUk9MRV9TRVJWSUNFEAUSEwoPUk9MRV9NT0RFTF9VU0VSEAYSFgoSUk9MRV9BRE1JTklTVFJBVE9SEAcSHwobUk9MRV9QTEFURk9STV9BRE1JTklTVFJBVE9SEAg6UAoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYtIcDIAEoCzIcLnJhZ21lc2guY29tbW9uLnYxLlJwY1BvbGljeVIDcnBjOj4KCmxhc3RfZXZlbnQSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGL6HAyABKAhSCWxhc3RFdmVudGIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSK0AgoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0SFQoNaXNfcmVwZWF0YWJsZRgIIAEoCBIWCg5ob25vcnNfY29ycG9yYRgJIAEoCBIVCg1maXJzdF9zaWduX21zGAogASgNKlAKCEV4cG9zdXJlEhgKFEVYUE9TVVJFX1VOU1BFQ0lGSUVEEAASFQoRRVhQT1NVUkVfSU5URVJOQUwQARITCg9FWFBPU1VSRV9QVUJMSUMQAirDAQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9SRUFERVIQARIPCgtST0xFX0VESVRPUhACEhAKDFJPTEVfQVVESVRPUhADEhEKDVJPTEVfT1BFUkFUT1IQBBIQCgxST0xFX1NFUlZJQ0UQBRITCg9ST0xFX01PREVMX1VTRVIQBhIWChJST0xFX0FETUlOSVNUUkFUT1IQBxIfChtST0xFX1BMQVRGT1JNX0FETUlOSVNUUkFUT1IQCDpQCgNycGMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi0hwMgASgLMhwucmFnbWVzaC5jb21tb24udjEuUnBjUG9saWN5UgNycGM6PgoKbGFzdF9ldmVudBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYvocDIAEoCFIJbGFzdEV2ZW50YgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * How an rpc may be called.
@@ -89,6 +89,15 @@ export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
    * @generated from field: bool honors_corpora = 9;
    */
   honorsCorpora: boolean;
+
+  /**
+   * Longest wait of a caller in another process for the first sign of a reply, in milliseconds; only for rpcs that stream their replies, which
+   * may rightly take long. The process that serves it sends its headers as soon as it begins the call, so a caller that gets none learns
+   * early that the process hangs: UNAVAILABLE. Its handler sets no headers. 0: the deadline alone.
+   *
+   * @generated from field: uint32 first_sign_ms = 10;
+   */
+  firstSignMs: number;
 };
 
 /**

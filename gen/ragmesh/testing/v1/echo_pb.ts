@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/testing/v1/echo.proto.
  */
 export const file_ragmesh_testing_v1_echo: GenFile = /*@__PURE__*/
-  fileDesc("Ch1yYWdtZXNoL3Rlc3RpbmcvdjEvZWNoby5wcm90bxIScmFnbWVzaC50ZXN0aW5nLnYxIicKDFVuYXJ5UmVxdWVzdBIXCgR0ZXh0GAEgASgJQgm6SAZyBBiAgAQiHQoNVW5hcnlSZXNwb25zZRIMCgR0ZXh0GAEgASgJIkgKE1NlcnZlclN0cmVhbVJlcXVlc3QSFwoEdGV4dBgBIAEoCUIJukgGcgQYgIAEEhgKBWNvdW50GAIgASgNQgm6SAYqBBjAhD0iJAoUU2VydmVyU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIuChNDbGllbnRTdHJlYW1SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICABCIzChRDbGllbnRTdHJlYW1SZXNwb25zZRIMCgR0ZXh0GAEgASgJEg0KBWNvdW50GAIgASgNIiwKEUJpZGlTdHJlYW1SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICABCIiChJCaWRpU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCTLcAwoLRWNob1NlcnZpY2USYwoFVW5hcnkSIC5yYWdtZXNoLnRlc3RpbmcudjEuVW5hcnlSZXF1ZXN0GiEucmFnbWVzaC50ZXN0aW5nLnYxLlVuYXJ5UmVzcG9uc2UiFZACAaK7GA4IkE4QAxgCIAEwgICAAhJ6CgxTZXJ2ZXJTdHJlYW0SJy5yYWdtZXNoLnRlc3RpbmcudjEuU2VydmVyU3RyZWFtUmVxdWVzdBooLnJhZ21lc2gudGVzdGluZy52MS5TZXJ2ZXJTdHJlYW1SZXNwb25zZSIVkAIBorsYDgiQThABGAIgATCAgIACMAESdwoMQ2xpZW50U3RyZWFtEicucmFnbWVzaC50ZXN0aW5nLnYxLkNsaWVudFN0cmVhbVJlcXVlc3QaKC5yYWdtZXNoLnRlc3RpbmcudjEuQ2xpZW50U3RyZWFtUmVzcG9uc2UiEqK7GA4IkE4QARgCIAEwgICAAigBEnMKCkJpZGlTdHJlYW0SJS5yYWdtZXNoLnRlc3RpbmcudjEuQmlkaVN0cmVhbVJlcXVlc3QaJi5yYWdtZXNoLnRlc3RpbmcudjEuQmlkaVN0cmVhbVJlc3BvbnNlIhKiuxgOCJBOEAEYAiABMICAgAIoATABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch1yYWdtZXNoL3Rlc3RpbmcvdjEvZWNoby5wcm90bxIScmFnbWVzaC50ZXN0aW5nLnYxIicKDFVuYXJ5UmVxdWVzdBIXCgR0ZXh0GAEgASgJQgm6SAZyBBiAgAQiHQoNVW5hcnlSZXNwb25zZRIMCgR0ZXh0GAEgASgJIkgKE1NlcnZlclN0cmVhbVJlcXVlc3QSFwoEdGV4dBgBIAEoCUIJukgGcgQYgIAEEhgKBWNvdW50GAIgASgNQgm6SAYqBBjAhD0iJAoUU2VydmVyU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCSITChFMYXRlU3RyZWFtUmVxdWVzdCIiChJMYXRlU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIuChNDbGllbnRTdHJlYW1SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICABCIzChRDbGllbnRTdHJlYW1SZXNwb25zZRIMCgR0ZXh0GAEgASgJEg0KBWNvdW50GAIgASgNIiwKEUJpZGlTdHJlYW1SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICABCIiChJCaWRpU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCTLOBAoLRWNob1NlcnZpY2USYwoFVW5hcnkSIC5yYWdtZXNoLnRlc3RpbmcudjEuVW5hcnlSZXF1ZXN0GiEucmFnbWVzaC50ZXN0aW5nLnYxLlVuYXJ5UmVzcG9uc2UiFZACAaK7GA4IkE4QAxgCIAEwgICAAhJ6CgxTZXJ2ZXJTdHJlYW0SJy5yYWdtZXNoLnRlc3RpbmcudjEuU2VydmVyU3RyZWFtUmVxdWVzdBooLnJhZ21lc2gudGVzdGluZy52MS5TZXJ2ZXJTdHJlYW1SZXNwb25zZSIVkAIBorsYDgiQThABGAIgATCAgIACMAEScAoKTGF0ZVN0cmVhbRIlLnJhZ21lc2gudGVzdGluZy52MS5MYXRlU3RyZWFtUmVxdWVzdBomLnJhZ21lc2gudGVzdGluZy52MS5MYXRlU3RyZWFtUmVzcG9uc2UiEaK7GA0IwKkHEAEYAiABUIgnMAESdwoMQ2xpZW50U3RyZWFtEicucmFnbWVzaC50ZXN0aW5nLnYxLkNsaWVudFN0cmVhbVJlcXVlc3QaKC5yYWdtZXNoLnRlc3RpbmcudjEuQ2xpZW50U3RyZWFtUmVzcG9uc2UiEqK7GA4IkE4QARgCIAEwgICAAigBEnMKCkJpZGlTdHJlYW0SJS5yYWdtZXNoLnRlc3RpbmcudjEuQmlkaVN0cmVhbVJlcXVlc3QaJi5yYWdtZXNoLnRlc3RpbmcudjEuQmlkaVN0cmVhbVJlc3BvbnNlIhKiuxgOCJBOEAEYAiABMICAgAIoATABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A text to return.
@@ -108,6 +108,42 @@ export const ServerStreamResponseSchema: GenMessage<ServerStreamResponse> = /*@_
   messageDesc(file_ragmesh_testing_v1_echo, 3);
 
 /**
+ * Requests the messages.
+ *
+ * @generated from message ragmesh.testing.v1.LateStreamRequest
+ */
+export type LateStreamRequest = Message<"ragmesh.testing.v1.LateStreamRequest"> & {
+};
+
+/**
+ * Describes the message ragmesh.testing.v1.LateStreamRequest.
+ * Use `create(LateStreamRequestSchema)` to create a new message.
+ */
+export const LateStreamRequestSchema: GenMessage<LateStreamRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_testing_v1_echo, 4);
+
+/**
+ * A text.
+ *
+ * @generated from message ragmesh.testing.v1.LateStreamResponse
+ */
+export type LateStreamResponse = Message<"ragmesh.testing.v1.LateStreamResponse"> & {
+  /**
+   * The text.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message ragmesh.testing.v1.LateStreamResponse.
+ * Use `create(LateStreamResponseSchema)` to create a new message.
+ */
+export const LateStreamResponseSchema: GenMessage<LateStreamResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_testing_v1_echo, 5);
+
+/**
  * A text to return.
  *
  * @generated from message ragmesh.testing.v1.ClientStreamRequest
@@ -126,7 +162,7 @@ export type ClientStreamRequest = Message<"ragmesh.testing.v1.ClientStreamReques
  * Use `create(ClientStreamRequestSchema)` to create a new message.
  */
 export const ClientStreamRequestSchema: GenMessage<ClientStreamRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_testing_v1_echo, 4);
+  messageDesc(file_ragmesh_testing_v1_echo, 6);
 
 /**
  * The texts of all requests.
@@ -154,7 +190,7 @@ export type ClientStreamResponse = Message<"ragmesh.testing.v1.ClientStreamRespo
  * Use `create(ClientStreamResponseSchema)` to create a new message.
  */
 export const ClientStreamResponseSchema: GenMessage<ClientStreamResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_testing_v1_echo, 5);
+  messageDesc(file_ragmesh_testing_v1_echo, 7);
 
 /**
  * A text to return.
@@ -175,7 +211,7 @@ export type BidiStreamRequest = Message<"ragmesh.testing.v1.BidiStreamRequest"> 
  * Use `create(BidiStreamRequestSchema)` to create a new message.
  */
 export const BidiStreamRequestSchema: GenMessage<BidiStreamRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_testing_v1_echo, 6);
+  messageDesc(file_ragmesh_testing_v1_echo, 8);
 
 /**
  * The text of the request.
@@ -196,7 +232,7 @@ export type BidiStreamResponse = Message<"ragmesh.testing.v1.BidiStreamResponse"
  * Use `create(BidiStreamResponseSchema)` to create a new message.
  */
 export const BidiStreamResponseSchema: GenMessage<BidiStreamResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_testing_v1_echo, 7);
+  messageDesc(file_ragmesh_testing_v1_echo, 9);
 
 /**
  * Returns the text of its requests.
@@ -223,6 +259,16 @@ export const EchoService: GenService<{
     methodKind: "server_streaming";
     input: typeof ServerStreamRequestSchema;
     output: typeof ServerStreamResponseSchema;
+  },
+  /**
+   * Returns messages that may take long.
+   *
+   * @generated from rpc ragmesh.testing.v1.EchoService.LateStream
+   */
+  lateStream: {
+    methodKind: "server_streaming";
+    input: typeof LateStreamRequestSchema;
+    output: typeof LateStreamResponseSchema;
   },
   /**
    * Returns one message for many messages.

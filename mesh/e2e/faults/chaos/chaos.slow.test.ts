@@ -12,7 +12,7 @@ const chosenFaults: Record<(typeof linkedServices)[number] | (typeof linkedStore
   retrieval: 'lying',
   embedding: 'flapping',
   rerank: 'full',
-  'llm-gateway': 'dead',
+  'llm-gateway': 'hung',
   audit: 'hung',
   provider: 'lying',
   redis: 'hung',

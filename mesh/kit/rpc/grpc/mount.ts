@@ -14,7 +14,7 @@ import type {
 import { cancelled, deadlineExceeded, internal } from '../../base/errors.ts';
 import type { Invocable, MessageStream } from '../invoke.ts';
 import { toBytes } from '../messages/shared-message.ts';
-import { type RequestBounds, requestBoundsOf, timeoutOf } from '../policy.ts';
+import { policyOf, type RequestBounds, requestBoundsOf, timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
 import { JoinedMessages, messageHeadBytes, patchGrpc } from './patches.ts';
 import { requestReader, unwrap } from './received-message.ts';
@@ -152,6 +152,8 @@ async function send(
   joinedBytes: number,
 ): Promise<void> {
   const writer = createWriter(grpcCall, call.method.output, joinedBytes);
+  // Before the handler may set headers: a contract that asks for an early sign has none.
+  if (policyOf(call.method).firstSignMs > 0) grpcCall.sendMetadata(headersToMetadata(undefined));
   try {
     let first = true;
     for await (const message of messages) {

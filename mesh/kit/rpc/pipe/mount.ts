@@ -3,7 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, deadlineExceeded, rpcError, toRpcError } from '../../base/errors.ts';
 import type { Invocable, MessageStream } from '../invoke.ts';
-import { timeoutOf } from '../policy.ts';
+import { policyOf, timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
 import type { Link } from './link.ts';
 import { inTraceOf } from './trace-parent.ts';
@@ -150,6 +150,8 @@ async function send(
   messages: MessageStream,
 ): Promise<void> {
   let isFirst = true;
+  // Empty, since the handler has not begun.
+  if (policyOf(call.method).firstSignMs > 0) link.send(FrameKind.HEAD, id, encodeHeaders(undefined));
   const sendHead = () => {
     if (isFirst && call.sentHeader !== undefined) link.send(FrameKind.HEAD, id, encodeHeaders(call.sentHeader));
     isFirst = false;
