@@ -2,6 +2,7 @@ import { type Command, CommandError } from '../command.ts';
 import { connectMesh } from '../connect.ts';
 import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
+import { endRaise, listLimits, raiseLimit, removeLimit, setLimit } from './limits.ts';
 import { listChanges, listTenants, putTenant } from './tenants.ts';
 import { printUsage, reconcile } from './usage.ts';
 
@@ -13,6 +14,11 @@ const help = `npm run admin -- <action> [options]
   keys revoke <id>             ends a key
   tenants list                 the stored tenants
   tenants put <tenant>         stores a tenant: --display-name, --disabled
+  limits list                  stored limits of the LLM gateway and raises of them
+  limits set <of>              stores a limit in place of the configured one; <of>: tenant, or cost_centre:, key:, user: or model:<name>
+  limits raise <of>            another limit for --expires-days, with --reason
+  limits end <of>              ends a raise
+  limits remove <of>           removes a stored limit: the configured one applies again
   usage                        tokens and money by day, model and user (role auditor); --from, --before <day>, --focus: CSV of FOCUS 1.0
   reconcile <file>             compares the money of the ledger with a provider's export (role auditor): CSV with the columns date, model and
                                cost (names by --columns), --from, --before, --tolerance <percent>; exits with 3 if they differ by more
@@ -29,6 +35,12 @@ Options of keys create:
   --expires-days <n>   days until it ends, also a fraction; default: never
   --tenant <name>      another tenant: break-glass access, with --reason and --expires-days of at most 1
   --reason <text>      why break-glass access is needed
+
+Options of limits set and limits raise; what is not given is not limited:
+
+  --requests-per-minute <n>, --tokens-per-minute <n>, --max-concurrent <n>, --max-completion-tokens <n>
+  --cost-per-day <amount>, --cost-per-month <amount>   in the currency of the price table: 12.50
+  --member-key <id>, --member-user <name>   of a cost centre; may be given more than once; default: as before
 
 ${connectionHelp}`;
 
@@ -49,6 +61,14 @@ export const adminFlags = {
   focus: { type: 'boolean', default: false },
   tolerance: { type: 'string', default: '0.1' },
   columns: { type: 'string', default: 'date,model,cost' },
+  'requests-per-minute': { type: 'string' },
+  'tokens-per-minute': { type: 'string' },
+  'cost-per-day': { type: 'string' },
+  'cost-per-month': { type: 'string' },
+  'max-concurrent': { type: 'string' },
+  'max-completion-tokens': { type: 'string' },
+  'member-key': { type: 'string', multiple: true, default: [] as string[] },
+  'member-user': { type: 'string', multiple: true, default: [] as string[] },
   'display-name': { type: 'string', default: '' },
   disabled: { type: 'boolean', default: false },
   ...connectionFlags,
@@ -61,6 +81,11 @@ const actions = {
   'keys revoke': revokeKey,
   'tenants list': listTenants,
   'tenants put': putTenant,
+  'limits list': listLimits,
+  'limits set': setLimit,
+  'limits raise': raiseLimit,
+  'limits end': endRaise,
+  'limits remove': removeLimit,
   usage: printUsage,
   reconcile,
   changes: listChanges,
