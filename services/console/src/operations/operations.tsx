@@ -14,15 +14,8 @@ import { useRail } from '../hooks/use-rail.ts';
 import { type PageLanguage, useMessages } from '../i18n/index.ts';
 import { canRetry, failureOf } from '../state/failure.ts';
 import { type Place, type Section, sectionsOf } from '../state/sections.ts';
-import { ConversationsSection } from './conversations/conversations-section.tsx';
-import { DocumentsSection } from './documents/documents-section.tsx';
 import { OperationTextsContext, operationTexts } from './i18n/index.ts';
-import { InboxSection } from './inbox/inbox-section.tsx';
-import { JobsSection } from './jobs/jobs-section.tsx';
-import { LabSection } from './lab/lab-section.tsx';
-import { QualitySection } from './quality/quality-section.tsx';
 import type { SectionProps } from './section.ts';
-import { SourcesSection } from './sources/sources-section.tsx';
 import { Empty } from './ui/empty.tsx';
 
 interface OperationsProps {
@@ -41,27 +34,24 @@ interface OperationsProps {
   roles: readonly Role[];
 }
 
-// Sections for few people, loaded when they are opened.
-const AdministrationSection = lazy(async () => ({
-  default: (await import('./administration/administration-section.tsx')).AdministrationSection,
-}));
-
-const CostSection = lazy(async () => ({ default: (await import('./cost/cost-section.tsx')).CostSection }));
-const EvaluationSection = lazy(async () => ({
-  default: (await import('./evaluation/evaluation-section.tsx')).EvaluationSection,
-}));
-
+/** Each section with what only it needs, loaded when it is opened. */
 const pages: Record<Section, ComponentType<SectionProps>> = {
-  inbox: InboxSection,
-  conversations: ConversationsSection,
-  lab: LabSection,
-  documents: DocumentsSection,
-  jobs: JobsSection,
-  sources: SourcesSection,
-  quality: QualitySection,
-  evaluation: EvaluationSection,
-  cost: CostSection,
-  administration: AdministrationSection,
+  inbox: lazy(async () => ({ default: (await import('./inbox/inbox-section.tsx')).InboxSection })),
+  conversations: lazy(async () => ({
+    default: (await import('./conversations/conversations-section.tsx')).ConversationsSection,
+  })),
+  lab: lazy(async () => ({ default: (await import('./lab/lab-section.tsx')).LabSection })),
+  documents: lazy(async () => ({ default: (await import('./documents/documents-section.tsx')).DocumentsSection })),
+  jobs: lazy(async () => ({ default: (await import('./jobs/jobs-section.tsx')).JobsSection })),
+  sources: lazy(async () => ({ default: (await import('./sources/sources-section.tsx')).SourcesSection })),
+  quality: lazy(async () => ({ default: (await import('./quality/quality-section.tsx')).QualitySection })),
+  evaluation: lazy(async () => ({
+    default: (await import('./evaluation/evaluation-section.tsx')).EvaluationSection,
+  })),
+  cost: lazy(async () => ({ default: (await import('./cost/cost-section.tsx')).CostSection })),
+  administration: lazy(async () => ({
+    default: (await import('./administration/administration-section.tsx')).AdministrationSection,
+  })),
 };
 
 /** The console beside asking: the menu, and the section of the address. */
