@@ -1,16 +1,21 @@
 import { readFileSync } from 'node:fs';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { EvaluationService, type JudgedQuerySchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { collect } from '#kit/base/streams.ts';
 import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
-import { judgeAnswer, type Verdict } from '../cli/eval/answers/judge.ts';
+import { judgeAnswer, type Verdict } from '#kit/text/facts/judge-answer.ts';
 import { answerGold, readAnswerSets } from '../cli/eval/answers/questions.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
@@ -212,4 +217,60 @@ test('a cited passage opens in its document, and a deleted document is gone ever
   const after = await askWhole(chat, { question }, as(mesh.devKey));
   expect(after.done.cacheLayer).toBe(CacheLayer.UNSPECIFIED);
   expect(after.sources.map((source) => source.documentId)).not.toContain(documentId);
+});
+
+describe('the suites of the evaluation', () => {
+  const runSuite = async (suite: SuiteKind, queries: MessageInitShape<typeof JudgedQuerySchema>[]) => {
+    const client = createClient(EvaluationService, transportOf(mesh.edgeUrl));
+    const dataSet = `suite-${suite}`;
+    await client.addQueries({ dataSet, queries }, as(mesh.devKey));
+    for await (const { event } of client.runEvaluation({ dataSet, suite, withQuestions: true }, as(mesh.devKey))) {
+      if (event.case === 'run') return event.value;
+    }
+    throw new Error('the run ended without a result');
+  };
+  const fact = (...wordings: string[]) => ({ facts: [{ wordings }] });
+
+  test('measure answers, conversations and the router of the running mesh, and leave the inbox as it was', async () => {
+    const inbox = createClient(InboxService, transportOf(mesh.edgeUrl));
+    const countOpen = async () => {
+      const { topics } = await inbox.listTopics({ pageSize: 100 }, as(mesh.devKey));
+      return topics.reduce((sum, { questionCount }) => sum + Number(questionCount), 0);
+    };
+    const before = await countOpen();
+    const answered = await runSuite(SuiteKind.ANSWERS, [
+      { queryId: 'vat', text: '专票要在订单完成后多久之内申请？', answer: fact('90 天') },
+      { queryId: 'wrong', text: '支付报错 P-409 是什么意思', answer: fact('wrong on purpose') },
+      { queryId: 'none', text: 'Who won the chess championship of 1972?', answer: {} },
+    ]);
+    expect(answered.failedCount).toBe(0);
+    expect(answered.questions.map(({ queryId, scores }) => [queryId, scores[0]])).toEqual([
+      ['none', 1],
+      ['vat', 1],
+      ['wrong', 0],
+    ]);
+    const continued = await runSuite(SuiteKind.CONVERSATIONS, [
+      { queryId: 'vat', text: '那要多久之内申请？', earlier: ['专票可以开吗？'], answer: fact('90 天') },
+    ]);
+    expect(continued).toMatchObject({ queryCount: 1, failedCount: 0 });
+    const routed = await runSuite(SuiteKind.ROUTER, [
+      { queryId: 'hello', text: 'Hello!', act: { act: ConversationAct.GREETING } },
+      { queryId: 'person', text: 'I want to talk to a person', act: { act: ConversationAct.HANDOVER } },
+    ]);
+    expect(routed.metrics).toMatchObject([{ name: 'Right act', mean: 1 }]);
+    expect(await countOpen()).toBe(before);
+  });
+
+  test('measure the check of sentences and personal data', async () => {
+    const source = 'Returns are accepted within 30 days of delivery.';
+    const verified = await runSuite(SuiteKind.VERIFIER, [
+      { queryId: 'right', text: 'Returns are accepted within 30 days.', claim: { source, isSupported: true } },
+      { queryId: 'wrong', text: 'Returns are accepted within 90 days.', claim: { source } },
+    ]);
+    expect(verified.metrics[0]).toMatchObject({ name: 'Right verdict', mean: 1 });
+    const found = await runSuite(SuiteKind.PERSONAL_DATA, [
+      { queryId: 'mail', text: 'Write to ann@shop.cn.', personalData: { values: ['ann@shop.cn'] } },
+    ]);
+    expect(found.metrics).toMatchObject([{ mean: 1 }, { mean: 1 }]);
+  });
 });

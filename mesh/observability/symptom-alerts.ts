@@ -29,10 +29,11 @@ export const symptomAlerts: readonly AlertRule[] = [
   }),
   define({
     alert: 'RagmeshNightlyRegression',
-    expr: 'max by (tenant, data_set) (ragmesh_quality_regression) > 0',
+    expr: 'max by (tenant, suite, data_set) (ragmesh_quality_regression) > 0',
     for: '5m',
     severity: 'ticket',
-    summary: 'The nightly evaluation of data set {{ $labels.data_set }} is significantly worse than before',
+    summary:
+      'The nightly suite {{ $labels.suite }} of data set {{ $labels.data_set }} is significantly worse than before',
     description:
       'The 95 % interval of the difference to the last good run is below 0. The console (Evaluation) names the questions; accept the run if the loss is wanted.',
   }),

@@ -2,6 +2,7 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatErasureService } from '#gen/ragmesh/chat/v1/chat_erasure_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ClaimService } from '#gen/ragmesh/chat/v1/claim_pb.ts';
 import { ConversationDeskService } from '#gen/ragmesh/chat/v1/conversation_desk_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
@@ -52,6 +53,7 @@ export const chat = defineService({
     InboxService,
     ConversationDeskService,
     ChatErasureService,
+    ClaimService,
   ],
   config: readConfig,
   needs: {

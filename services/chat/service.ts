@@ -1,5 +1,6 @@
 import type { ChatErasureService } from '#gen/ragmesh/chat/v1/chat_erasure_pb.ts';
 import { type ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { ClaimService } from '#gen/ragmesh/chat/v1/claim_pb.ts';
 import type { ConversationDeskService } from '#gen/ragmesh/chat/v1/conversation_desk_pb.ts';
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
@@ -16,6 +17,7 @@ import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
 import { createConversationRpcs } from './handover/conversation-rpcs.ts';
 import { createInboxRpcs } from './handover/inbox/rpcs.ts';
 import type { Owner } from './sessions/owner.ts';
+import { checkClaim } from './verify/index.ts';
 
 /** Sessions of a page if the request names no number. */
 const defaultPageSize = 50;
@@ -29,7 +31,8 @@ export function createChat(
   ServiceHandlers<typeof CuratedAnswerService> &
   ServiceHandlers<typeof InboxService> &
   ServiceHandlers<typeof ConversationDeskService> &
-  ServiceHandlers<typeof ChatErasureService> {
+  ServiceHandlers<typeof ChatErasureService> &
+  ServiceHandlers<typeof ClaimService> {
   const { sessions } = deps;
   return {
     ask: createAsk(deps),
@@ -68,6 +71,11 @@ export function createChat(
     ...createErasureRpcs(sessions),
     ...createInboxRpcs(deps),
     ...createConversationRpcs(deps),
+    checkClaim({ claim, source }, { principal }) {
+      const { minSupport } = deps.settings.verification(principal.tenant);
+      const { support, score } = checkClaim(claim, source, minSupport) ?? {};
+      return Promise.resolve({ ...(support !== undefined && { support }), ...(score !== undefined && { score }) });
+    },
     listFeedback: (query, { principal }) => sessions.listFeedback(principal, query),
   };
 }

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { AdminConfigSchema, type Config, EvaluationNightlySchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 import { type NightlySettings, readNightly } from './nightly/suites.ts';
 
 /** Settings of the evaluation service. */
@@ -24,6 +25,8 @@ export interface EvaluationSettings {
   readonly platformTenants: readonly string[];
   /** Suites that run by a schedule. */
   readonly nightly: NightlySettings;
+  /** Personal data that is masked, for its suite. */
+  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
   /** The whole configuration, which a diagnosis judges. */
   readonly whole: Config;
 }
@@ -40,6 +43,7 @@ export function readConfig(config: Config): EvaluationSettings {
     ownMetricsUrl: port === 0 ? undefined : `http://127.0.0.1:${port}/metrics`,
     platformTenants: platformTenants.length > 0 ? platformTenants : [developmentTenant],
     nightly: readNightly(create(EvaluationNightlySchema, config.evaluation?.nightly)),
+    personalData: readPersonalData(config.personalData),
     whole: config,
     maxQueries: 50_000,
     maxDataSetBytes: 64 << 20,

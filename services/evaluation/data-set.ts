@@ -40,11 +40,15 @@ export async function readDataSet(
   }
   if (name === undefined) throw invalidArgument('the upload is empty: a data set has at least one question');
   const dataSet = { name, queries: [...queries.values()] };
-  if (!dataSet.queries.some(({ judgements }) => isJudged(judgements))) {
-    throw invalidArgument('queries: none has a judgement with a grade above 0, so nothing can be scored');
+  if (!dataSet.queries.some(isScored)) {
+    throw invalidArgument('queries: none has a judgement, or one with a grade above 0, so nothing can be scored');
   }
   return dataSet;
 }
+
+/** Returns whether a suite can score a question. */
+const isScored = ({ judgements, answer, act, claim, pair, personalData }: JudgedQuery): boolean =>
+  isJudged(judgements) || [answer, act, claim, pair, personalData].some((judgement) => judgement !== undefined);
 
 function tooManyQueries(limit: number) {
   const message = `the data set has more than ${limit} questions: split it`;

@@ -1,3 +1,6 @@
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ClaimService } from '#gen/ragmesh/chat/v1/claim_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { InstallationService } from '#gen/ragmesh/evaluation/v1/installation_pb.ts';
 import { EvaluationJobService } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
@@ -19,12 +22,18 @@ import { createSuiteStore } from './nightly/suite-store.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
 
-/** Measures retrieval on judged questions. */
+/** Measures retrieval, answers and their parts on judged questions. */
 export const evaluation = defineService({
   name: 'evaluation',
   contracts: [EvaluationService, EvaluationJobService, InstallationService],
   config: readConfig,
   needs: { retrieval: calls(RetrievalService, 'retrieve') },
+  // What suites other than retrieval ask.
+  optionalNeeds: {
+    chat: calls(ChatService, 'ask'),
+    claims: calls(ClaimService, 'checkClaim'),
+    cache: calls(CacheService, 'matchQuestion'),
+  },
   deployment: {
     replicas: { min: 1, max: 1 },
     isOffline: true,
@@ -43,7 +52,7 @@ export const evaluation = defineService({
     const store = createEvaluationStore(database);
     const suites = createSuiteStore(database);
     const { nightly: settings } = deps.config;
-    registerSuites(deps.metrics, suites);
+    registerSuites(deps.metrics, settings, suites);
     if (settings.suites.length > 0 && deps.signer === undefined) {
       throw new ConfigError(
         'identity.private_key',

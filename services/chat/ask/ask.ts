@@ -182,7 +182,8 @@ async function* answer(
 ): AsyncGenerator<AskEvents> {
   const [understood, listed] = await Promise.all([understanding, lookup.corporaListed]);
   const { sessionId, isNewSession, standalone, move, turns } = understood;
-  const trials = 'corpora' in listed ? assignTrials(listed.corpora, unitOf(sessionId, context.principal)).trials : [];
+  const unit = request.isTest ? undefined : unitOf(sessionId, context.principal);
+  const trials = 'corpora' in listed ? assignTrials(listed.corpora, unit).trials : [];
   const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act, trials } };
   if (move.reply !== undefined) {
     yield [started, ...answerAct(move, move.reply, request.question, turns)];

@@ -65,7 +65,7 @@ const nothing: readonly AskResponse[] = [];
 /** Creates the driver of a question that has just arrived. */
 export function createDriver(
   deps: DriverDeps,
-  { question }: Pick<AskRequest, 'question'>,
+  { question, isTest }: Pick<AskRequest, 'question' | 'isTest'>,
   context: CallContext,
   traceId: string = activeTraceId(),
 ) {
@@ -125,7 +125,7 @@ export function createDriver(
       case 'handover': {
         const { handover, event: happened } = event.value;
         const { tenant, user } = owner;
-        if (happened?.case !== 'request') break;
+        if (happened?.case !== 'request' || isTest) break;
         deps.reportHandover({ tenant, user, sessionId: state.sessionId, answerId: state.answerId, handover });
         break;
       }
@@ -161,7 +161,7 @@ export function createDriver(
       const { audit } = clients;
       try {
         const ended = { totalUs: elapsedUs(), isStopped: stopped.byUser };
-        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, masks, ...ended };
+        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, masks, isTest, ...ended };
         return (await recordAnswer(state, parts)).flatMap(apply);
       } finally {
         leaveSession();

@@ -44,6 +44,8 @@ export interface RecordDeps {
   masks: RequestMasks | undefined;
   /** Whether the user stopped the answer, which then has a turn also without text. */
   isStopped: boolean;
+  /** Whether the question measures the service: it does not enter the inbox. */
+  isTest: boolean;
 }
 
 /** The longest lifetime that the cache takes. */
@@ -99,7 +101,7 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
     };
     writes.push(write(Stage.SESSION, 'keeping the turn', 'the turn is not in the session', record));
   }
-  const reason = inboxReason(state);
+  const reason = deps.isTest ? undefined : inboxReason(state);
   if (reason !== undefined) {
     const { answerId, standalone, question, askedAtMs } = state;
     const asked = { answerId, question: standalone || question, reason, askedAtMs };

@@ -78,7 +78,8 @@ export function beginLookup(
     if (understood.move.reply !== undefined) return { kind: 'none', reason: 'a reply of the conversation' };
     if (understood.tools.first !== undefined) return { kind: 'none', reason: 'a tool answers' };
     if (understood.model === '') return { kind: 'none', reason: 'the default model is not known' };
-    const assigned = assignTrials(corpora.corpora, unitOf(understood.sessionId, context.principal));
+    const unit = request.isTest ? undefined : unitOf(understood.sessionId, context.principal);
+    const assigned = assignTrials(corpora.corpora, unit);
     const scope = toCacheKey(request, assigned.corpora, promptVersion, understood);
     const lookup = { question: understood.standalone, scope, refresh: request.bypassCache || request.inspectPrompt };
     return lookUp(clients.cache, lookup, context, settings.cacheTimeoutMs);

@@ -31,9 +31,9 @@ const maxQuestions = 1000;
 
 /** Returns whether a question belongs to no conversation and asks for nothing but an answer, from the cache if it has one. */
 export function isPlain(request: AskRequest): boolean {
-  const { sessionId, createSession, history, toolDecision, bypassCache, inspectPrompt } = request;
+  const { sessionId, createSession, history, toolDecision, bypassCache, inspectPrompt, isTest } = request;
   const isAlone = sessionId === '' && !createSession && history.length === 0 && toolDecision === undefined;
-  return isAlone && !bypassCache && !inspectPrompt;
+  return isAlone && !bypassCache && !inspectPrompt && !isTest;
 }
 
 /**

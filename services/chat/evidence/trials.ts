@@ -26,9 +26,12 @@ export function unitOf(sessionId: string, { tenant, user }: Pick<Principal, 'ten
 // Keys of the cache are kept by the list of their corpora, so equal assignments are one list.
 const assignedLists = new WeakMap<readonly Corpus[], Map<string, AssignedCorpora>>();
 
-/** Assigns a question to versions on trial: the same ones for the same `unit`, as long as the trial and its share last. */
-export function assignTrials(corpora: readonly Corpus[], unit: string): AssignedCorpora {
-  if (!corpora.some(({ trial }) => trial !== undefined)) return { corpora, trials: [] };
+/**
+ * Assigns a question to versions on trial: the same ones for the same `unit`, as long as the trial and its share last. Without a unit it is of no
+ * trial, and asks the live versions.
+ */
+export function assignTrials(corpora: readonly Corpus[], unit: string | undefined): AssignedCorpora {
+  if (unit === undefined || !corpora.some(({ trial }) => trial !== undefined)) return { corpora, trials: [] };
   const trials = corpora.flatMap(({ name, trial, liveVersion }): TrialVersion[] => {
     if (trial === undefined) return [];
     const isCandidate = isAssigned(`${name} ${trial.version} ${unit}`, trial.canaryPercent);

@@ -6,9 +6,9 @@ export type Question = MessageInitShape<typeof AskRequestSchema>;
 
 /** Returns the name of a question of callers with this access: all that its answer depends on; `undefined` if it depends on more. */
 export function nameOf(question: Question, access: string): string | undefined {
-  const { sessionId, createSession, history, toolDecision, bypassCache, inspectPrompt, filter } = question;
+  const { sessionId, createSession, history, toolDecision, bypassCache, inspectPrompt, isTest, filter } = question;
   const isOfSession = Boolean(sessionId) || createSession || (history?.length ?? 0) > 0 || toolDecision !== undefined;
-  if (isOfSession || bypassCache || inspectPrompt || filter !== undefined) return undefined;
+  if (isOfSession || bypassCache || inspectPrompt || isTest || filter !== undefined) return undefined;
   const {
     question: text,
     model = '',

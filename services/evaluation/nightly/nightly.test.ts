@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EvaluationRunSchema, EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { evaluation } from '../index.ts';
+import { createAnswers } from '../testing/chat-stand-in.ts';
 import { createSearch } from '../testing/stand-ins.ts';
 import { compareRuns } from './compare-runs.ts';
 import { nextTimeMs, readNightly } from './suites.ts';
@@ -28,7 +31,7 @@ async function start(dataDir: string, clock: () => number) {
   const client = mesh.client(EvaluationService);
   const state = async () => (await client.listSuites({}, await mesh.as())).suites[0];
   const metric = async () =>
-    /ragmesh_quality_regression\{tenant="acme",data_set="set"\} (\d)/.exec(
+    /ragmesh_quality_regression\{tenant="acme",suite="retrieval",data_set="set"\} (\d)/.exec(
       await mesh.host.metrics.registry.metrics(),
     )?.[1];
   return { mesh, probe, client, state, metric, [Symbol.asyncDispose]: () => mesh.close(true) };
@@ -95,6 +98,53 @@ test('a night whose searches fail is left out, and says nothing about quality', 
     .toBe(Date.parse('2026-11-22T03:00:00Z') / 1000);
   expect(await second.state()).toMatchObject({ isWorse: false });
   expect((await second.state())?.latest).toBeUndefined();
+});
+
+test('questions that lose and have another result when asked again are named as flaky, and are not compared', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'ragmesh-nightly-'));
+  const asked = new Map<string, number>();
+  // From the second night on, the first answer to each question is wrong; "worse" is wrong again.
+  let isNight2 = false;
+  const answerOf = ({ question }: AskRequest) => {
+    const count = (asked.get(question) ?? 0) + 1;
+    asked.set(question, count);
+    return isNight2 && (count === 2 || question === 'worse') ? 'no' : 'yes';
+  };
+  let now = noon;
+  const open = async () => {
+    const { chat, cache } = createAnswers(answerOf);
+    const mesh = await startTestMesh([createSearch().retrieval, chat, cache, evaluation], {
+      dataDir,
+      clock: () => now,
+      config: {
+        evaluation: { nightly: { suites: [{ tenant: 'acme', dataSet: 'set', suite: SuiteKind.ANSWERS }] } },
+      } as never,
+    });
+    const client = mesh.client(EvaluationService);
+    const state = async () => (await client.listSuites({}, await mesh.as())).suites[0];
+    return { mesh, client, state, [Symbol.asyncDispose]: () => mesh.close(true) };
+  };
+  {
+    await using first = await open();
+    const queries = [...Array.from({ length: 8 }, (_, at) => `q${at}`), 'worse'].map((text) => ({
+      ...{ queryId: text, text },
+      answer: { facts: [{ wordings: ['yes'] }] },
+    }));
+    await first.client.addQueries({ dataSet: 'set', queries }, await first.mesh.as());
+    await expect.poll(first.state, poll).toMatchObject({ suite: SuiteKind.ANSWERS });
+  }
+  now += dayMs;
+  {
+    await using second = await open();
+    await expect.poll(async () => (await second.state())?.latest?.queryCount, poll).toBe(9);
+  }
+  isNight2 = true;
+  now += dayMs;
+  await using third = await open();
+  await expect.poll(async () => (await third.state())?.report?.flakyQuestions.length, poll).toBe(8);
+  const { report } = (await third.state()) ?? {};
+  expect(report?.questions).toMatchObject([{ queryId: 'worse', before: 1, now: 0 }]);
+  expect(report?.questionCount).toBe(1);
 });
 
 test('only an operator adds questions and sees suites', async () => {

@@ -1,12 +1,17 @@
 import { create } from '@bufbuild/protobuf';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { type EvaluationRun, RunEvaluationRequestSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import {
+  type EvaluationRun,
+  RunEvaluationRequestSchema,
+  type SuiteReport,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { principalOf } from '#kit/rpc/identity.ts';
-import { contextOf } from '../runs/context.ts';
+import { contextOf, type RunContext } from '../runs/context.ts';
 import { type RunDeps, runEvaluation } from '../runs/run.ts';
 import type { EvaluationStore } from '../store.ts';
-import { compareRuns } from './compare-runs.ts';
+import { findFlaky } from './ask-again.ts';
+import { compareRuns, lostQuestions } from './compare-runs.ts';
 import type { SuiteStore } from './suite-store.ts';
 import { type NightlySettings, nextTimeMs, type Suite } from './suites.ts';
 
@@ -78,9 +83,10 @@ async function runSuite(deps: NightlyDeps, suite: Suite, stopping: AbortSignal):
   const renewing = new AbortController();
   const renewed = renewLease(deps, suite, AbortSignal.any([renewing.signal, stopping]));
   try {
-    const run = await askSuite(deps, suite, stopping);
+    const context = contextOf(principalOfSuite(suite), stopping);
+    const run = await askSuite(deps, suite, context);
     const known = (await suites.list(tenant)).find((stored) => stored.dataSet === dataSet);
-    const report = await compareRuns(run, known?.baseline);
+    const report = await judgeRun(deps, run, known?.baseline, context);
     await suites.finish(suite, startedMs, run, report);
     const fields = { tenant, data_set: dataSet, run_id: run.runId, is_worse: report.isWorse };
     if (report.isWorse) log.error({ event: 'quality_regression', ...fields }, 'nightly evaluation worse than before');
@@ -106,23 +112,41 @@ async function renewLease({ suites, clock, log }: NightlyDeps, { tenant, dataSet
   }
 }
 
+const principalOfSuite = ({ tenant, groups }: Suite) =>
+  principalOf({ tenant, user: 'evaluation', groups: [...groups], roles: [Role.READER] });
+
+/** Compares a run with the baseline. Before it counts as worse, the questions that lost are asked again, and flaky ones are left out. */
+async function judgeRun(
+  deps: NightlyDeps,
+  run: EvaluationRun,
+  baseline: EvaluationRun | undefined,
+  context: RunContext,
+): Promise<SuiteReport> {
+  const report = await compareRuns(run, baseline);
+  if (!report.isWorse || baseline === undefined) return report;
+  const lost = lostQuestions(run, baseline).map(({ queryId }) => queryId);
+  return compareRuns(run, baseline, await findFlaky(deps, run, lost, context));
+}
+
 /** Asks the questions of a suite of the live versions, with the rights of the suite. Throws if searches failed or lacked a stage. */
-async function askSuite(deps: NightlyDeps, suite: Suite, signal: AbortSignal): Promise<EvaluationRun> {
-  const { tenant, dataSet, corpora, groups } = suite;
-  const principal = principalOf({ tenant, user: 'evaluation', groups: [...groups], roles: [Role.READER] });
+async function askSuite(
+  deps: NightlyDeps,
+  { dataSet, corpora, suite, model }: Suite,
+  context: RunContext,
+): Promise<EvaluationRun> {
   const request = create(RunEvaluationRequestSchema, {
-    dataSet,
+    ...{ dataSet, suite, model },
     template: { query: dataSet, corpora: [...corpora], waitForStages: true },
     withQuestions: true,
   });
   let run: EvaluationRun | undefined;
-  for await (const { event } of runEvaluation(deps, deps.store, request, contextOf(principal, signal))) {
+  for await (const { event } of runEvaluation(deps, deps.store, request, context)) {
     if (event.case === 'run') run = event.value;
   }
   if (run === undefined) throw new Error('the run ended without a result');
   if (run.failedCount > 0 || run.degradedCount > 0) {
     throw new Error(
-      `${run.failedCount} searches failed and ${run.degradedCount} lacked a stage: the figures are not of the versions`,
+      `${run.failedCount} questions failed and ${run.degradedCount} lacked a stage: the figures are not of the versions`,
     );
   }
   return run;

@@ -17,10 +17,10 @@ export function createSuiteRpcs(
         schedule,
         suites: configured
           .filter((suite) => suite.tenant === tenant)
-          .map(({ dataSet, corpora }) => {
+          .map(({ dataSet, corpora, suite }) => {
             const known = stored.find((each) => each.dataSet === dataSet);
             return {
-              ...{ dataSet, corpora: [...corpora], isWorse: known?.isWorse ?? false },
+              ...{ suite, dataSet, corpora: [...corpora], isWorse: known?.isWorse ?? false },
               ...(known !== undefined && { nextRunAt: timestampFromMs(nextTimeMs(schedule, known.doneUntilMs)) }),
               ...(known?.latest !== undefined && { latest: { ...known.latest, questions: [] } }),
               ...(known?.report !== undefined && { report: known.report }),

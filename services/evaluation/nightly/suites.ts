@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import type { EvaluationNightly } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 
 /** Judged questions that are asked by a schedule. */
@@ -10,6 +11,10 @@ export interface Suite {
   readonly corpora: readonly string[];
   /** Groups by which documents are seen. */
   readonly groups: readonly string[];
+  /** What is measured. */
+  readonly suite: SuiteKind;
+  /** Alias of the model that answers; empty: the default one. */
+  readonly model: string;
 }
 
 /** The suites, and when they run. */
@@ -36,7 +41,9 @@ export function readNightly({ schedule, suites }: EvaluationNightly): NightlySet
   }
   return {
     schedule,
-    suites: suites.map(({ tenant, dataSet, corpora, groups }) => ({ tenant, dataSet, corpora, groups })),
+    suites: suites.map(({ tenant, dataSet, corpora, groups, suite, model }) => ({
+      ...{ tenant, dataSet, corpora, groups, suite, model },
+    })),
   };
 }
 

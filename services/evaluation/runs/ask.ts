@@ -1,30 +1,31 @@
-import { type CallOptions, type Client, Code } from '@connectrpc/connect';
+import { type CallOptions, Code } from '@connectrpc/connect';
 import type { Degradation } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { JudgedQuery } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import type { RetrievalService, RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { toRpcError, unavailable } from '#kit/base/errors.ts';
+import { toRpcError } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { createChannel } from '#kit/base/streams.ts';
-import { documentsOf, reportedMetrics } from './metrics.ts';
+import type { Measure, Outcome, Way } from '../measures/measure.ts';
 
 /** The scores of a question that was asked. */
 export interface AskedQuery {
   queryId: string;
   text: string;
-  /** Its value in each of the reported metrics. */
+  /** Its value in each figure of the suite. */
   scores: readonly number[];
   latencyUs: number;
-  /** Whether retrieval failed; the scores are then 0. */
+  /** Whether the call failed; the scores are then 0. */
   failed: boolean;
-  /** Stages that failed or were late: the ranking is what the others found. */
+  /** Stages that failed or were late: the result is that of the others. */
   degradations: readonly Degradation[];
 }
 
 /** What asking needs. */
 export interface AskDeps {
-  retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
-  /** How to search. */
-  template: RetrieveRequest;
+  measure: Measure;
+  /** Names of the figures of the suite. */
+  figures: readonly string[];
+  /** How to search and to answer. */
+  way: Way;
   /** Returns the options of one call: identity, signal and time. */
   optionsOf(): Promise<CallOptions>;
   log: Logger;
@@ -40,36 +41,25 @@ export const fatalCodes: ReadonlySet<Code> = new Set([
   Code.Unimplemented,
 ]);
 
-/** Sends a question to the rpc Retrieve, and scores the ranking. Throws errors that every question would get. */
-export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQuery): Promise<AskedQuery> {
+/** Asks a question, and returns its scores. Throws errors that every question would get. */
+export async function ask(deps: AskDeps, query: JudgedQuery): Promise<AskedQuery> {
   const options = await deps.optionsOf();
-  const request: RetrieveRequest = { ...deps.template, query: text };
   const startedAt = performance.now();
-  let ranking: string[] | undefined;
-  let degradations: readonly Degradation[] = [];
-  let failure: unknown;
+  let outcome: Outcome | undefined;
   try {
-    for await (const { event } of deps.retrieval.retrieve(request, options)) {
-      if (event.case !== 'fused') continue;
-      ranking = documentsOf(event.value.passages);
-      degradations = event.value.degradations;
-    }
-    if (ranking === undefined) throw unavailable('retrieval', 'the search ended without a result');
-  } catch (thrown) {
+    outcome = await deps.measure.ask(query, deps.way, options);
+  } catch (error) {
     options.signal?.throwIfAborted();
-    failure = thrown;
-    if (fatalCodes.has(toRpcError(thrown).code)) throw thrown;
-    deps.log.warn({ err: thrown, event: 'evaluation_query_failed', query_id: queryId }, 'evaluation query failed');
+    if (fatalCodes.has(toRpcError(error).code)) throw error;
+    deps.log.warn({ err: error, event: 'evaluation_query_failed', query_id: query.queryId }, 'evaluation query failed');
   }
-  const latencyUs = Math.round((performance.now() - startedAt) * 1000);
-  const grades = new Map(judgements.map(({ documentId, grade }) => [documentId, grade]));
   return {
-    queryId,
-    text,
-    scores: reportedMetrics.map(({ metric }) => metric(failure === undefined ? (ranking ?? []) : [], grades)),
-    latencyUs,
-    failed: failure !== undefined,
-    degradations,
+    queryId: query.queryId,
+    text: query.text,
+    scores: outcome?.scores ?? deps.figures.map(() => 0),
+    latencyUs: Math.round((performance.now() - startedAt) * 1000),
+    failed: outcome === undefined,
+    degradations: outcome?.degradations ?? [],
   };
 }
 

@@ -11,10 +11,12 @@ import {
   type QuestionScores,
   QuestionScoresSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import type { RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { bootstrapIntervals, seededRandom } from '#kit/statistics/bootstrap.ts';
+import { figuresOf } from '../measures/figures.ts';
+import type { Way } from '../measures/measure.ts';
 import type { AskedQuery } from './ask.ts';
-import { percentile, reportedMetrics } from './metrics.ts';
+import { percentile } from './metrics.ts';
 
 /** Seed of the intervals: the same scores give the same interval. */
 const bootstrapSeed = 1;
@@ -26,12 +28,14 @@ export interface RunFacts {
   dataSetVersion: string;
   /** In milliseconds since 1970. */
   startedAtMs: number;
-  template: RetrieveRequest;
+  way: Way;
+  suite: SuiteKind;
 }
 
 /** Returns the result of a run: means, intervals and times over all questions, those that failed included. */
 export async function report(facts: RunFacts, asked: readonly AskedQuery[]): Promise<EvaluationRun> {
-  const intervals = await bootstrapIntervals(columnsOf(inOrder(asked)), seededRandom(bootstrapSeed));
+  const { names } = figuresOf(facts.suite);
+  const intervals = await bootstrapIntervals(columnsOf(names, inOrder(asked)), seededRandom(bootstrapSeed));
   const times = asked.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
   return create(EvaluationRunSchema, {
     runId: facts.runId,
@@ -40,10 +44,12 @@ export async function report(facts: RunFacts, asked: readonly AskedQuery[]): Pro
     startedAt: timestampFromMs(facts.startedAtMs),
     queryCount: asked.length,
     failedCount: asked.filter(({ failed }) => failed).length,
-    metrics: reportedMetrics.map(({ name }, metric) => ({ name, ...intervals[metric] })),
+    metrics: names.map((name, metric) => ({ name, ...intervals[metric] })),
     p50Us: BigInt(percentile(times, 0.5)),
     p99Us: BigInt(percentile(times, 0.99)),
-    template: facts.template,
+    template: facts.way.template,
+    suite: facts.suite,
+    model: facts.way.model,
     ...describeDegraded(asked),
   });
 }
@@ -53,23 +59,25 @@ export async function report(facts: RunFacts, asked: readonly AskedQuery[]): Pro
  * difference (paired bootstrap). `asked` and `variant` hold the same questions.
  */
 export async function compare(
+  suite: SuiteKind,
   name: string,
   asked: readonly AskedQuery[],
   variant: readonly AskedQuery[],
 ): Promise<Comparison> {
+  const { names } = figuresOf(suite);
   const [own, other] = [inOrder(asked), inOrder(variant)];
   const differences = own.map((one, index) => ({
     ...one,
     scores: one.scores.map((score, metric) => score - (other[index]?.scores[metric] ?? 0)),
   }));
   const [intervals, gains] = await Promise.all([
-    bootstrapIntervals(columnsOf(other), seededRandom(bootstrapSeed)),
-    bootstrapIntervals(columnsOf(differences), seededRandom(bootstrapSeed)),
+    bootstrapIntervals(columnsOf(names, other), seededRandom(bootstrapSeed)),
+    bootstrapIntervals(columnsOf(names, differences), seededRandom(bootstrapSeed)),
   ]);
   return create(ComparisonSchema, {
     name,
-    metrics: reportedMetrics.map(({ name: metric }, index) => ({ name: metric, ...intervals[index] })),
-    gains: reportedMetrics.map(({ name: metric }, index) => ({ name: metric, ...gains[index] })),
+    metrics: names.map((metric, index) => ({ name: metric, ...intervals[index] })),
+    gains: names.map((metric, index) => ({ name: metric, ...gains[index] })),
     failedCount: variant.filter(({ failed }) => failed).length,
     ...describeDegraded(variant),
   });
@@ -101,5 +109,5 @@ export function toQuestionScores(asked: readonly AskedQuery[]): QuestionScores[]
 const inOrder = (asked: readonly AskedQuery[]): AskedQuery[] =>
   [...asked].sort((a, b) => (a.queryId < b.queryId ? -1 : a.queryId > b.queryId ? 1 : 0));
 
-const columnsOf = (asked: readonly Pick<AskedQuery, 'scores'>[]): Float64Array[] =>
-  reportedMetrics.map((_, metric) => Float64Array.from(asked, ({ scores }) => scores[metric] ?? 0));
+const columnsOf = (figures: readonly string[], asked: readonly Pick<AskedQuery, 'scores'>[]): Float64Array[] =>
+  figures.map((_, metric) => Float64Array.from(asked, ({ scores }) => scores[metric] ?? 0));

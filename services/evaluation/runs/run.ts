@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { clone, create, toBinary } from '@bufbuild/protobuf';
-import type { CallOptions, Client } from '@connectrpc/connect';
+import type { CallOptions } from '@connectrpc/connect';
 import {
   type EvaluationRun,
   type JudgedQuery,
@@ -9,21 +9,21 @@ import {
   type RunEvaluationResponse,
   RunEvaluationResponseSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import {
-  type RetrievalService,
-  type RetrieveRequest,
-  RetrieveRequestSchema,
-} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { notFound } from '#kit/base/errors.ts';
+import { SuiteKind, SuiteKindSchema } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
+import { type RetrieveRequest, RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { invalidArgument, notFound } from '#kit/base/errors.ts';
 import type { ServiceDeps } from '#kit/host/define-service.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import type { EvaluationSettings } from '../config.ts';
+import { figuresOf, suiteOf } from '../measures/figures.ts';
+import type { Measure, Way } from '../measures/measure.ts';
+import { type MeasuredServices, measureOf } from '../measures/measures.ts';
 import type { EvaluationMetrics } from '../metrics.ts';
 import type { EvaluationStore } from '../store.ts';
 import { type AskedQuery, askAll } from './ask.ts';
 import type { Answer, Checkpoint } from './checkpoint.ts';
 import type { RunContext } from './context.ts';
-import { isJudged } from './metrics.ts';
 import { compare, report, toQuestionScores } from './report.ts';
 
 /** Questions that one way of searching is asked before the next way has its turn. */
@@ -35,10 +35,11 @@ const progressCount = 100;
 export type RunDeps = Pick<
   ServiceDeps<EvaluationSettings, Record<string, never>>,
   'config' | 'clock' | 'random' | 'log' | 'signer'
-> & { clients: { retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'> }; figures: EvaluationMetrics };
+> &
+  MeasuredServices & { figures: EvaluationMetrics };
 
 /**
- * Asks every judged question in every way of searching, yields the progress, then the result, which is stored. Throws NOT_FOUND if
+ * Asks every judged question in every way, yields the progress, then the result, which is stored. Throws NOT_FOUND if
  * there is no such data set.
  */
 export async function* runEvaluation(
@@ -64,8 +65,15 @@ export async function* measure(
 ): AsyncGenerator<RunEvaluationResponse> {
   const { tenant } = context.principal;
   const startedAtMs = deps.clock();
-  const queries = await readQueries(store, tenant, request);
-  const ways = waysOf(request, deps.config.topK);
+  const suite = suiteOf(request.suite);
+  const measured = measureOf(deps, suite, tenant);
+  const queries = await readQueries(store, tenant, request, measured);
+  const ways = waysOf(request, suite === SuiteKind.RETRIEVAL ? deps.config.topK : 0);
+  if (suite !== SuiteKind.RETRIEVAL && ways.some(({ template }) => template.versions.length > 0)) {
+    throw invalidArgument(
+      'template.versions: only the suite of retrieval asks a version; the others ask the live ones',
+    );
+  }
   const totalCount = queries.length * ways.length;
   const dataSetVersion = versionOf(queries);
   const answers = ways.map(() => new Map<string, AskedQuery>());
@@ -74,7 +82,7 @@ export async function* measure(
   }
   const step = Math.ceil(totalCount / progressCount);
   let doneCount = answers.reduce((sum, { size }) => sum + size, 0);
-  for await (const answer of askInTurns(deps, queries, ways, answers, request, context)) {
+  for await (const answer of askInTurns(deps, measured, queries, ways, answers, request, context)) {
     answers[answer.way]?.set(answer.asked.queryId, answer.asked);
     await checkpoint?.add(answer);
     doneCount++;
@@ -85,12 +93,13 @@ export async function* measure(
     dataSet: request.dataSet,
     dataSetVersion,
     startedAtMs,
-    template: ways[0],
+    suite,
+    way: ways[0],
   };
   const asked = answers.map((way) => [...way.values()]);
   const run = await toRun(facts, asked, request);
   // A version that is not live says nothing about what readers get.
-  if (ways[0].versions.length === 0) deps.figures.finished(tenant, run);
+  if (ways[0].template.versions.length === 0) deps.figures.finished(tenant, run);
   if (request.withQuestions) addQuestionScores(run, asked);
   yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: run } });
 }
@@ -103,11 +112,16 @@ export function withoutQuestions(run: EvaluationRun): EvaluationRun {
 async function readQueries(
   store: EvaluationStore,
   tenant: string,
-  { dataSet, limit }: RunEvaluationRequest,
+  { dataSet, limit, suite }: RunEvaluationRequest,
+  { isJudged }: Measure,
 ): Promise<JudgedQuery[]> {
   const stored = await store.readDataSet(tenant, dataSet);
   if (stored.length === 0) throw notFound('data set', dataSet);
-  const judged = stored.filter(({ judgements }) => isJudged(judgements));
+  const judged = stored.filter(isJudged);
+  if (judged.length === 0) {
+    const name = enumName(SuiteKindSchema, suiteOf(suite)).toLowerCase();
+    throw invalidArgument(`suite: no question of "${dataSet}" has a judgement of the suite "${name}"`);
+  }
   return limit === 0 ? judged : judged.slice(0, limit);
 }
 
@@ -118,33 +132,36 @@ function versionOf(queries: readonly JudgedQuery[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Returns the run's own way of searching, then the variants. */
-function waysOf(request: RunEvaluationRequest, minTopK: number): [RetrieveRequest, ...RetrieveRequest[]] {
-  const wayOf = (given: RetrieveRequest | undefined) => {
+/** Returns the run's own way, then the variants. */
+function waysOf(request: RunEvaluationRequest, minTopK: number): [Way, ...Way[]] {
+  const wayOf = (given: RetrieveRequest | undefined, model: string): Way => {
     const template = clone(RetrieveRequestSchema, given ?? create(RetrieveRequestSchema));
     template.topK = Math.max(template.topK, minTopK);
-    return template;
+    return { template, model };
   };
-  return [wayOf(request.template), ...request.variants.map(({ template }) => wayOf(template))];
+  const { template: own, model, variants } = request;
+  return [wayOf(own, model), ...variants.map((variant) => wayOf(variant.template, variant.model))];
 }
 
 // The ways take turns, so that a cold start or a busy machine affects all of them alike.
 async function* askInTurns(
   deps: RunDeps,
+  measured: Measure,
   queries: readonly JudgedQuery[],
-  ways: readonly RetrieveRequest[],
+  ways: readonly Way[],
   answers: readonly ReadonlyMap<string, AskedQuery>[],
   request: RunEvaluationRequest,
   context: RunContext,
 ): AsyncGenerator<Answer> {
-  const { clients, config, log } = deps;
-  const { retrieval } = clients;
+  const { config, log } = deps;
+  const figures = figuresOf(request.suite).names;
   const queriesAtOnce = ways.length === 1 ? queries.length : queriesPerTurn;
   const concurrency = request.concurrency || config.concurrency;
   for (let start = 0; start < queries.length; start += queriesAtOnce) {
     const turn = queries.slice(start, start + queriesAtOnce);
-    for (const [way, template] of ways.entries()) {
-      const asking = { retrieval, template, optionsOf: () => optionsOf(deps, context), log };
+    for (const [way, own] of ways.entries()) {
+      const optionsOfCall = () => optionsOf(deps, context, measured.timeoutMs);
+      const asking = { measure: measured, figures, way: own, optionsOf: optionsOfCall, log };
       const open = turn.filter(({ queryId }) => !answers[way]?.has(queryId));
       for await (const asked of askAll(asking, open, concurrency)) yield { way, asked };
     }
@@ -158,7 +175,7 @@ async function toRun(
 ): Promise<EvaluationRun> {
   const run = await report(facts, own);
   for (const [index, { name }] of variants.entries()) {
-    run.comparisons.push(await compare(name, own, others[index] ?? []));
+    run.comparisons.push(await compare(facts.suite, name, own, others[index] ?? []));
   }
   return run;
 }
@@ -170,10 +187,12 @@ function addQuestionScores(run: EvaluationRun, [own = [], ...others]: readonly A
   }
 }
 
-// A question has the caller's identity and at most its remaining time. A run may last longer than the token that it began with, so
-// if this process can sign tokens, each question has a new one.
-async function optionsOf({ config, signer }: RunDeps, context: RunContext): Promise<CallOptions> {
-  const options = context.forward({ timeoutMs: config.questionTimeoutMs });
+/**
+ * Returns the options of one call: the caller's identity, and at most its remaining time. A run may last longer than the token that it began
+ * with, so if this process can sign tokens, each question has a new one.
+ */
+export async function optionsOf({ signer }: RunDeps, context: RunContext, timeoutMs: number): Promise<CallOptions> {
+  const options = context.forward({ timeoutMs });
   if (signer === undefined) return options;
   return { ...options, ...actAs(await signer.sign(context.principal)) };
 }

@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { PassageSchema, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { judgeAnswer, type Verdict } from '#kit/text/facts/judge-answer.ts';
 import { compareAnswers, toAnswerBaseline } from './baseline.ts';
-import { type JudgedAnswer, judgeAnswer, type Verdict } from './judge.ts';
+import type { JudgedAnswer } from './judge.ts';
 import { measureAnswers, stageTimes } from './measures.ts';
 import { answerGold, readAnswerSets, readQuestions } from './questions.ts';
 import { describeAnswers } from './report.ts';

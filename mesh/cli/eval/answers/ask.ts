@@ -3,8 +3,9 @@ import { type Client, Code, ConnectError } from '@connectrpc/connect';
 import { type ChatService, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { judgeAnswer } from '#kit/text/facts/judge-answer.ts';
 import { CommandError } from '../../command.ts';
-import { type JudgedAnswer, judgeAnswer } from './judge.ts';
+import type { JudgedAnswer } from './judge.ts';
 import type { JudgedQuestion } from './questions.ts';
 
 /** How often a question is asked again if the caller's rate limit is reached, and after how long. */
@@ -56,7 +57,7 @@ async function ask(
   let passages: Passage[] = [];
   const cited = new Set<number>();
   const stages: { stage: Stage; latencyMs: number }[] = [];
-  const request = { question: question.text, corpora: [corpus], model, bypassCache: true };
+  const request = { question: question.text, corpora: [corpus], model, bypassCache: true, isTest: true };
   for await (const { event } of chat.ask(request)) {
     if (event.case === 'textDelta') text += event.value.text;
     if (event.case === 'reset') text = '';

@@ -1,12 +1,6 @@
 import type { Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { comparableText, holdsWording } from '#kit/text/wording.ts';
+import type { Verdict } from '#kit/text/facts/judge-answer.ts';
 import type { JudgedQuestion } from './questions.ts';
-
-/**
- * What an answer is worth: all facts and nothing forbidden; some of the facts; none of them, something forbidden, or any answer to a
- * question that has none; or a refusal.
- */
-export type Verdict = 'right' | 'partly' | 'wrong' | 'refused';
 
 /** An answer with its verdict. */
 export interface JudgedAnswer {
@@ -27,15 +21,4 @@ export interface JudgedAnswer {
   isDegraded: boolean;
   /** Why the question failed; `undefined`: it did not. */
   failure: string | undefined;
-}
-
-/** Judges an answer. `undefined`: it was a refusal, which is right if the documents have no answer. */
-export function judgeAnswer({ facts, forbidden }: JudgedQuestion, answer: string | undefined): Verdict {
-  if (facts.length === 0) return answer === undefined ? 'right' : 'wrong';
-  if (answer === undefined) return 'refused';
-  const text = comparableText(answer);
-  const says = (wording: string) => holdsWording(text, comparableText(wording));
-  const found = facts.filter((wordings) => wordings.some(says));
-  if (forbidden.some(says) || found.length === 0) return 'wrong';
-  return found.length === facts.length ? 'right' : 'partly';
 }

@@ -1,7 +1,7 @@
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { bootstrapIntervals, type Interval, seededRandom } from '#kit/statistics/bootstrap.ts';
-import { comparableText, holdsWording } from '#kit/text/wording.ts';
+import { hasFact } from '#kit/text/facts/judge-answer.ts';
 import type { JudgedAnswer } from './judge.ts';
 
 /** A share with its 95 % interval. */
@@ -16,11 +16,11 @@ export interface Measure {
 export async function measureAnswers(answers: readonly JudgedAnswer[]): Promise<Measure[]> {
   const given = answers.filter(({ verdict, question }) => verdict !== 'refused' && question.facts.length > 0);
   const refused = answers.filter(isRefusal);
-  const cited = given.flatMap((answer) => answer.cited.map((rank) => Number(hasFact(answer, rank))));
-  const found = given.filter((answer) => answer.passages.some((_, rank) => hasFact(answer, rank)));
+  const cited = given.flatMap((answer) => answer.cited.map((rank) => Number(isWitness(answer, rank))));
+  const found = given.filter((answer) => answer.passages.some((_, rank) => isWitness(answer, rank)));
   const shares: [string, number[]][] = [
     ['citation precision', cited],
-    ['citation recall', found.map((answer) => Number(answer.cited.some((rank) => hasFact(answer, rank))))],
+    ['citation recall', found.map((answer) => Number(answer.cited.some((rank) => isWitness(answer, rank))))],
     ['hard facts supported', given.map(({ isVerified }) => Number(isVerified))],
     ['refusal precision', refused.map(({ question }) => Number(question.facts.length === 0))],
     [
@@ -42,11 +42,9 @@ function isRefusal({ verdict, question }: JudgedAnswer): boolean {
 }
 
 /** Returns whether a passage, by its place from 0, has one of the facts of the right answer. */
-function hasFact({ passages, question }: JudgedAnswer, rank: number): boolean {
+function isWitness({ passages, question }: JudgedAnswer, rank: number): boolean {
   const passage = passages[rank];
-  if (passage === undefined) return false;
-  const text = comparableText(`${passage.title}\n${passage.headingPath.join('\n')}\n${passage.text}`);
-  return question.facts.some((wordings) => wordings.some((wording) => holdsWording(text, comparableText(wording))));
+  return passage !== undefined && hasFact(question, passage);
 }
 
 /** Returns the median and the 99th percentile of each stage's duration, in milliseconds. */

@@ -1,6 +1,7 @@
 import { bootstrapIntervals, seededRandom } from '#kit/statistics/bootstrap.ts';
+import type { Verdict } from '#kit/text/facts/judge-answer.ts';
 import type { AnswerChange } from './baseline.ts';
-import type { JudgedAnswer, Verdict } from './judge.ts';
+import type { JudgedAnswer } from './judge.ts';
 import { measureAnswers, stageTimes } from './measures.ts';
 
 const verdicts: readonly Verdict[] = ['right', 'partly', 'wrong', 'refused'];

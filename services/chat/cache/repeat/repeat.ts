@@ -24,7 +24,7 @@ export function createRepeat(deps: RepeatDeps) {
     const audit = joinRecords(deps.clients.audit, backgroundCall(context, deps.settings.recordTimeoutMs));
     const clients = { ...deps.clients, audit };
     const drivers = asks.map(({ request, traceId }) =>
-      createDriver({ ...deps, clients }, { question: request?.question ?? '' }, context, traceId),
+      createDriver({ ...deps, clients }, { question: request?.question ?? '', isTest: false }, context, traceId),
     );
     const requests = asks.flatMap(({ request }) => request ?? []);
     const found = await findGiven(deps, requests, context);
