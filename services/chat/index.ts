@@ -85,7 +85,11 @@ export const chat = defineService({
     const background = createBackgroundTasks(log);
     const breakers = createBreakers(metrics, log);
     const http = createHttpClient({ maxConnections: 32, breakers });
-    const toolbox = await createToolAccess(settings, { folder: toolAdapters, fetch: http.fetch, signer, clock, log });
+    const toolbox = await createToolAccess(settings, {
+      folder: toolAdapters,
+      fetch: http.fetch,
+      ...{ breakers, signer, clock, log },
+    });
     const guardrails = await createGuardrails(settings.guardrails, {
       folder: guardrailAdapters,
       fetch: http.fetch,

@@ -14,6 +14,7 @@ import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { createBreakers } from '#kit/breaker/breakers.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { calls } from '#kit/rpc/needs.ts';
@@ -100,7 +101,10 @@ export const indexer = defineService({
       blobStores,
       blobStore.adapter,
       blobStore.settings,
-      { folder: join(dataDir, 'uploads'), openDatabase, clock, path: blobStore.path },
+      {
+        ...{ folder: join(dataDir, 'uploads'), openDatabase, clock, path: blobStore.path },
+        breakers: createBreakers(metrics, log),
+      },
       blobStore.path,
     );
     // What is wrong with it stops the start; it is loaded in the processes that parse.

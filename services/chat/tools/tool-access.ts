@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { Logger } from '#kit/base/log.ts';
+import type { Breakers } from '#kit/breaker/breakers.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { createTokenSigner, type TokenSigner } from '#kit/rpc/identity.ts';
 import type { ConfiguredTool } from './configured.ts';
@@ -12,6 +13,7 @@ export interface ToolAccessDeps {
   /** Folder of the adapters. */
   readonly folder: URL;
   readonly fetch: typeof globalThis.fetch;
+  readonly breakers: Breakers;
   /** The key of the mesh; `undefined` in a process without it. */
   readonly signer: TokenSigner | undefined;
   readonly clock: () => number;
@@ -24,7 +26,7 @@ const identityMs = 60_000;
 /** Creates the configured tools. Throws ConfigError if one's settings are wrong, or if no key can sign who the caller is. */
 export async function createToolAccess(
   { tools, toolPrivateKey }: { tools: readonly ConfiguredTool[]; toolPrivateKey: string },
-  { folder, fetch, signer: meshSigner, clock, log }: ToolAccessDeps,
+  { folder, fetch, breakers, signer: meshSigner, clock, log }: ToolAccessDeps,
 ): Promise<Toolbox> {
   const signer = toolPrivateKey === '' ? meshSigner : createTokenSigner(readKey(toolPrivateKey), clock);
   if (signer === undefined && tools.length > 0) {
@@ -36,7 +38,7 @@ export async function createToolAccess(
   const created: { configured: ConfiguredTool; port: Tool }[] = [];
   for (const configured of tools) {
     const { adapter, settings, path } = configured.chosen;
-    const port = await createFromAdapter<Tool, ToolDeps>(folder, adapter, settings, { fetch, path }, path);
+    const port = await createFromAdapter<Tool, ToolDeps>(folder, adapter, settings, { fetch, breakers, path }, path);
     created.push({ configured, port });
   }
   return createToolbox({

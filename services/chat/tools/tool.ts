@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import type { Breakers } from '#kit/breaker/breakers.ts';
 
 /** What an operation of another system is. */
 export interface ToolOperation {
@@ -32,7 +33,10 @@ export interface Tool {
 
 /** What an adapter of a tool gets from the service. */
 export interface ToolDeps {
+  /** With a breaker for each origin. */
   readonly fetch: typeof globalThis.fetch;
+  /** For connections that are not made by `fetch`. */
+  readonly breakers: Breakers;
   /** Its place in the configuration, for errors: "chat.tools[0]". */
   readonly path: string;
 }

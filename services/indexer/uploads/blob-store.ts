@@ -1,3 +1,4 @@
+import type { Breakers } from '#kit/breaker/breakers.ts';
 import type { Database, Migrations } from '#kit/storage/database.ts';
 
 /** A blob of a store, or one whose write has not ended. */
@@ -36,6 +37,8 @@ export interface BlobStoreDeps {
   openDatabase<Schema>(name: string, migrations: Migrations): Promise<Database<Schema>>;
   /** Now, in milliseconds since 1970. */
   clock: () => number;
+  /** For an adapter whose store is a server. */
+  breakers: Breakers;
   /** Path of the adapter's name in the configuration, for errors. */
   path: string;
 }

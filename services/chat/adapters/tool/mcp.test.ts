@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { createTestBreakers } from '#kit/testing/breakers.ts';
 import {
   describeTool,
   orders,
@@ -44,7 +45,11 @@ async function start(tool = 'get_order', redirectTo?: string): Promise<ToolFixtu
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
   const settings = { url, tool, headers: {}, identity_header: 'authorization' };
-  const created = await adapter.create(settings, { fetch: globalThis.fetch, path: 'chat.tools[0]' });
+  const created = await adapter.create(settings, {
+    fetch: globalThis.fetch,
+    breakers: createTestBreakers(),
+    path: 'chat.tools[0]',
+  });
   const close = async () => {
     server.close();
     server.closeAllConnections();

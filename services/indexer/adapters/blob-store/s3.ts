@@ -6,6 +6,7 @@ import { unavailable } from '#kit/base/errors.ts';
 import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { BlobStore, BlobStoreDeps } from '../../uploads/blob-store.ts';
+import { breakingBlobs } from '../../uploads/breaking-blobs.ts';
 
 const settings = {
   bucket: z.string().min(3).max(63),
@@ -158,7 +159,7 @@ async function load(path: string): Promise<[Sdk, Storage]> {
 /** Keeps blobs in a bucket of S3 or of a compatible server. */
 export const adapter = defineAdapter({
   settings,
-  async create(given, { path }: BlobStoreDeps) {
+  async create(given, { path, breakers }: BlobStoreDeps) {
     const { endpoint, region, path_style, access_key_id, secret_access_key, timeout_ms, max_attempts } = given;
     if ((access_key_id === '') !== (secret_access_key === '')) {
       throw new ConfigError(
@@ -181,6 +182,6 @@ export const adapter = defineAdapter({
         credentials: { accessKeyId: access_key_id, secretAccessKey: secret_access_key },
       }),
     });
-    return createStore(sdk, storage, client, given);
+    return breakingBlobs(createStore(sdk, storage, client, given), breakers('blob_store'));
   },
 });

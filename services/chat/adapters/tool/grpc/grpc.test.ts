@@ -13,10 +13,11 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { createReflection } from '#kit/host/reflection.ts';
+import { createTestBreakers } from '#kit/testing/breakers.ts';
 import {
   describeTool,
   orders,
@@ -90,7 +91,10 @@ async function start(settings: { descriptor_file?: string; method?: string } = {
     headers: {},
     identity_header: 'authorization',
   };
-  const tool = await adapter.create({ ...given, ...settings }, { fetch: globalThis.fetch, path: 'chat.tools[0]' });
+  const tool = await adapter.create(
+    { ...given, ...settings },
+    { fetch: globalThis.fetch, breakers: createTestBreakers(), path: 'chat.tools[0]' },
+  );
   return { tool, seen, close: async () => void server.close() };
 }
 
@@ -99,16 +103,8 @@ describeTool('gRPC, described by reflection', () => start());
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-tool-'));
 const descriptor_file = join(folder, 'orders.binpb');
 writeFileSync(descriptor_file, toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: [file] })));
-describeTool('gRPC, described by a file', async () => {
-  const fixture = await start({ descriptor_file });
-  return {
-    ...fixture,
-    async close() {
-      await fixture.close();
-      rmSync(folder, { recursive: true });
-    },
-  };
-});
+afterAll(() => rmSync(folder, { recursive: true }));
+describeTool('gRPC, described by a file', () => start({ descriptor_file }));
 
 test('a method that may change something does not claim to read only', async () => {
   const { tool, close } = await start({ method: 'test.Orders/Drop' });
@@ -123,3 +119,19 @@ test.each(['test.Orders/Missing', 'test.Orders/Watch', 'test.Other/Get'])(
     await expect(start({ descriptor_file, method })).rejects.toThrow(ConfigError);
   },
 );
+
+test('calls of a server that never replies end immediately after a few waits', async () => {
+  const { tool, seen, close } = await start({ descriptor_file });
+  const callSilent = () =>
+    tool
+      .call({ arguments: { order_id: orders.silent }, identity: '', language: '' }, AbortSignal.timeout(300))
+      .catch((error: unknown) => error);
+  let count = 1;
+  // A call that waits ends with its own time limit.
+  while (!((await callSilent()) instanceof ConnectError) && count < 40) count++;
+  expect(count).toBeGreaterThan(5);
+  expect(count).toBeLessThan(40);
+  expect(seen.length).toBeLessThan(count);
+  await tool.close();
+  await close();
+});

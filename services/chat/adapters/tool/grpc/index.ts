@@ -33,9 +33,10 @@ export const adapter = defineAdapter({
       .default(''),
     ...identitySettings,
   },
-  create({ address, method: name, descriptor_file, ...headers }, { path }: ToolDeps): Tool {
+  create({ address, method: name, descriptor_file, ...headers }, { breakers, path }: ToolDeps): Tool {
     const baseUrl = /^https?:\/\//.test(address) ? address : `http://${address}`;
     if (!URL.canParse(baseUrl)) throw new ConfigError(`${path}.settings.address`, `"${address}" is no address`);
+    const breaker = breakers(new URL(baseUrl).host);
     const [service = '', methodName = ''] = name.split('/');
     // The module is loaded with the first tool.
     let connection: Promise<{ transport: Transport; close: () => void }> | undefined;
@@ -48,7 +49,11 @@ export const adapter = defineAdapter({
       throw new ConfigError(`${path}.settings.method`, `${descriptor_file} has no unary method ${name}`);
     }
     const methodOf = async (signal: AbortSignal) => {
-      known ??= await reflectService((await connect()).transport, service, signal);
+      known ??= await breaker.run(
+        async (ends) => reflectService((await connect()).transport, service, ends),
+        { signals: [signal] },
+        isFailureOfServer,
+      );
       const method = findMethod(known, service, methodName);
       if (method === undefined) throw unavailable('tool', `the server has no unary method ${name}`);
       return { method, registry: known };
@@ -69,11 +74,17 @@ export const adapter = defineAdapter({
         const { transport } = await connect();
         const request = fromJson(method.input, call.arguments, { registry });
         const sent = headersOf(call, headers);
-        const reply = await transport.unary(method, signal, undefined, sent, request).catch((error: unknown) => {
-          signal.throwIfAborted();
-          // Its message is the server's own words.
-          throw unavailable('tool', `the server answered ${Code[ConnectError.from(error).code]}`, error);
-        });
+        const reply = await breaker
+          .run(
+            (ends) => transport.unary(method, ends, undefined, sent, request),
+            { signals: [signal] },
+            isFailureOfServer,
+          )
+          .catch((error: unknown) => {
+            signal.throwIfAborted();
+            // Its message is the server's own words.
+            throw unavailable('tool', `the server answered ${Code[ConnectError.from(error).code]}`, error);
+          });
         return toJson(method.output, reply.message, { registry, useProtoFieldName: true, alwaysEmitImplicit: true });
       },
       async close() {
@@ -82,6 +93,9 @@ export const adapter = defineAdapter({
     };
   },
 });
+
+/** Reports whether a server cannot serve. Every other status is one that it has replied with, an error of its own code among them. */
+const isFailureOfServer = (error: unknown) => ConnectError.from(error).code === Code.Unavailable;
 
 async function open(baseUrl: string) {
   const { createGrpcTransport, Http2SessionManager } = await import('@connectrpc/connect-node');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { createTestBreakers } from '#kit/testing/breakers.ts';
 import {
   describeTool,
   orders,
@@ -59,7 +60,11 @@ async function start(operation = 'getOrder', redirectTo?: string): Promise<ToolF
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
   const settings = { base_url: url, openapi_file, operation, headers: {}, identity_header: 'authorization' };
-  const tool = await adapter.create(settings, { fetch: globalThis.fetch, path: 'chat.tools[0]' });
+  const tool = await adapter.create(settings, {
+    fetch: globalThis.fetch,
+    breakers: createTestBreakers(),
+    path: 'chat.tools[0]',
+  });
   const close = async () => {
     server.close();
     server.closeAllConnections();
