@@ -31,7 +31,7 @@ import type { Given } from '../cache/repeats.ts';
 import type { ChatSettings } from '../config.ts';
 import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
-import type { OpenAsk, OpenSessions } from '../sessions/open-sessions.ts';
+import type { OpenAsk, OpenSessions } from '../sessions/in-flight/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { labelsOf } from './guardrails/guardrails.ts';
 import { recordAnswer } from './record.ts';

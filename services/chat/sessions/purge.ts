@@ -2,7 +2,7 @@ import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { isNotHeld } from '../erasure/holds.ts';
-import type { OpenAsks } from './open-asks.ts';
+import type { OpenAsks } from './in-flight/open-asks.ts';
 import type { SessionSchema } from './schema.ts';
 
 /** Rows that one purge removes of each table. */

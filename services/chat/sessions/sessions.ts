@@ -12,7 +12,7 @@ import { createTopics } from '../handover/inbox/topics.ts';
 import { createConversations } from './conversations.ts';
 import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
-import { createOpenAsks, lostTurn, type OpeningAsk } from './open-asks.ts';
+import { createOpenAsks, lostTurn, type OpeningAsk } from './in-flight/open-asks.ts';
 import type { Owner } from './owner.ts';
 import { createProposals } from './proposals.ts';
 import { createPurge } from './purge.ts';

@@ -17,7 +17,7 @@ import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
 import { type HandoverStep, noHandover } from '../handover/state.ts';
 import type { Summary } from '../prompt/summary.ts';
-import type { OpenSessions } from '../sessions/open-sessions.ts';
+import type { OpenSessions } from '../sessions/in-flight/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { planDecision } from '../tools/decision.ts';
 import { maskPlan, maskTool, shortenPlan } from '../tools/masked-tool.ts';

@@ -1,8 +1,8 @@
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { within } from '#kit/base/within.ts';
-import type { PastTurn } from '../answer/turn.ts';
-import type { Owner } from './owner.ts';
+import type { PastTurn } from '../../answer/turn.ts';
+import type { Owner } from '../owner.ts';
 
 /** Longest wait for an answer that was stopped to be written, in milliseconds. */
 const maxWaitMs = 2000;

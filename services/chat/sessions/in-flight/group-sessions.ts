@@ -1,9 +1,9 @@
 import { sleep } from '#kit/base/streams.ts';
 import type { ConnectedPort } from '#kit/rpc/pipe/ports.ts';
-import type { PastTurn } from '../answer/turn.ts';
+import type { PastTurn } from '../../answer/turn.ts';
+import type { Owner } from '../owner.ts';
+import type { Sessions } from '../sessions.ts';
 import { lostTurn, type OpeningAsk } from './open-asks.ts';
-import type { Owner } from './owner.ts';
-import type { Sessions } from './sessions.ts';
 
 /** A question that a process of the group is answering. */
 interface GroupAsk extends OpeningAsk {

@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { Database } from '#kit/storage/database.ts';
-import type { PastTurn } from '../answer/turn.ts';
-import type { Owner } from './owner.ts';
-import type { SessionSchema } from './schema.ts';
-import { toTitle } from './title.ts';
-import type { TurnWrite } from './writer.ts';
+import type { PastTurn } from '../../answer/turn.ts';
+import type { Owner } from '../owner.ts';
+import type { SessionSchema } from '../schema.ts';
+import { toTitle } from '../title.ts';
+import type { TurnWrite } from '../writer.ts';
 
 /** Longest wait for answers that other replicas are about to write, in milliseconds, and the time between two looks. */
 const maxWaitMs = 1000;
