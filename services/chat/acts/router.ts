@@ -47,6 +47,13 @@ const ofAssistant: ReadonlySet<ConversationAct> = new Set([
 const asksAboutSubject =
   /(?<![a-z])(?:(?:is|are) there an?y? |(?:what time|when) (?:do|does|is|are|can|must|should) (?:you|i|we|the|your) [a-z])|\d ?x ?\d+ ?(?:[cm]?m(?![a-z])|[a-z]{3,})/i;
 
+/** Asks what a thing is for, as others ask what the assistant can do: 积分能干什么. */
+const asksUseOfThing =
+  /^(?:请问|那么?|(?:你们?|我们?|您)的?|[这那](?:个|款|种|张))*(?:(?!你|您|们|机器人|助[手理]|客服|人工|智能|系统|(?<![a-z])(?:ai|bot)(?![a-z]))[\p{sc=Han}a-z\d -]){1,16}?(?:能够?|可以)(?:用来|拿来)?(?:干|做)点?(?:什么|啥|嘛)/iu;
+
+/** Asks what a rule is for a case, in words that a complaint has too: "What if the courier does not come?" */
+const asksWhatIf = /^(?:and )?what (?:if|happens (?:if|when))(?![a-z])/i;
+
 /** Returns whether messages of this act are searched; the others get a reply. */
 export const isSearched = (act: ConversationAct): boolean => searched.has(act);
 
@@ -83,7 +90,9 @@ function createReader(model: ActModel): Router {
     const unknown = unknownOf(features);
     const isOwnSubject =
       unknown > (maxUnknownOf.get(act) ?? maxUnknown) ||
-      (ofAssistant.has(act) && (asksAboutSubject.test(message) || (unknown > 0 && asksForOffer.test(message))));
+      (ofAssistant.has(act) && (asksAboutSubject.test(message) || (unknown > 0 && asksForOffer.test(message)))) ||
+      (act === ConversationAct.IDENTITY && asksUseOfThing.test(message)) ||
+      (act === ConversationAct.COMPLAINT && asksWhatIf.test(message));
     return probability < minProbability || isOwnSubject
       ? { act: ConversationAct.QUESTION, probability }
       : { act, probability };
