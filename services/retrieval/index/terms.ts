@@ -1,4 +1,5 @@
 import { formalWords } from '#kit/text/concepts/concepts.ts';
+import { inFormalPhrases } from '#kit/text/concepts/phrasings.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { type QueryWord, type QueryWordOptions, weighWords } from '#kit/text/query/query-words.ts';
@@ -101,7 +102,9 @@ export function wordsOf(
   };
   for (const term of added) add(term, addedWeight);
   const plain = normalizeText(question.slice(0, readLength), foldTraditional);
-  for (const term of formalWords(plain).slice(0, maxEveryday)) add(term, everydayWeight);
+  const formal = inFormalPhrases(plain);
+  if (formal !== plain) add(formal, everydayWeight);
+  for (const term of formalWords(formal).slice(0, maxEveryday)) add(term, everydayWeight);
   return words;
 }
 

@@ -19,13 +19,13 @@ export const EVERYDAY_CONCEPTS = `
 取消 撤销 撤回 不要了 退订 撤单 | cancel cancelled cancellation undo
 赔付 赔偿 赔不赔 补偿 赔多少 赔钱 赔 赔钱吗 有补偿 | compensation compensate compensate make_up_for
 延误 逾期 晚到 迟到 晚了 超期 没按时 迟 未按时 超过 还没到 没到 慢了 拖了 超时 迟了 迟到了 还没送到 | late delay delayed overdue behind_schedule takes_too_long
-过期 失效 作废 到期 有效期 清零 | expire expiry expired lapse valid validity
+过期 失效 作废 到期 有效期 清零 | expire expiry expired lapse valid validity run_out runs_out
 坏 坏了 故障 损坏 质量问题 破损 出问题 毛病 不转 | broken fault faulty defect defective damaged damage
 维修 修理 送修 报修 修好 寄修 修 | repair repaired fix workshop
 保修 质保 保修期 质保期 保固 三包 保多久 不保 保不保 | warranty guarantee guaranteed covered
 配件 零件 部件 备用 备件 单买 单独买 替换装 加重底座 夹具 壶盖 杯盖 刀盘 | spare part parts accessory replacement loose
 发货 出库 寄出 发出 | dispatch dispatched leaves ship shipped sent_out
-配送 送货 快递 物流 派送 投递 寄到 寄往 发往 寄 | delivery deliver courier carrier shipping
+配送 送货 快递 物流 派送 投递 寄到 寄往 发往 寄 送达 送到 | delivery deliver courier carrier shipping
 收货 签收 收到 到货 | receive received delivered delivery
 地址 收件地址 | address
 国外 海外 境外 出国 外国 跨境 | abroad overseas foreign international internationally worldwide
@@ -50,7 +50,7 @@ export const EVERYDAY_CONCEPTS = `
 分期 | instalment installment
 货到付款 货到再付 先收货 收货再付 收到再付 到付 到手再付 到了再付 收到货再付 收货后付款 见货付款 先货后款 货到付钱 拿到货再付 | cash_on_delivery pay_on_delivery pay_when_it_arrives pay_on_arrival pay_after_delivery pay_when_i_receive pay_when_it_comes pay_the_courier
 其他平台 别的平台 其他店 别家 别的店 拼多多 京东 淘宝 天猫 抖音 亚马逊 其它平台 其他网站 别的网站 外面 | other_shops other_platforms another_shop other_sellers amazon ebay temu other_websites another_website another_store other_stores competitor
-营业时间 开放时间 门诊时间 接诊时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
+营业时间 开放时间 门诊时间 接诊时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 上班 下班 | opening_hours open close closed hours opening closing visiting_hours
 闭馆 休息 停业 不营业 关闭 | closed close shut
 门票 票价 入场券 车票 | ticket admission
 参观 游览 看展 探视 探望 | visit visiting visitor
@@ -108,10 +108,10 @@ export const EVERYDAY_CONCEPTS = `
 借 借用 备用机 | loan lend borrow
 客人 游客 访客 没有账户 | guest without_an_account
 现金 提现 兑现 | cash
-送达 到达 到岛 | arrive arrival
-时效 送达时间 多久到货 多久能到 多久能收到 几天能到 几天能收到 几天到货 多久送到 送货要多久 | transit transit_time delivery_time delivery_take shipping_take
+送达 到达 到岛 到手 | arrive arrival
+时效 送达时间 送达 到达 | transit transit_time delivery_time shipping_time
 自提 自取 | pick-up pickup collect
-门店 实体店 体验店 店在哪 你们店 店铺地址 | store shop branch
+门店 实体店 体验店 店在哪 店在什么地方 你们店 店铺地址 | store shop branch
 仓库 仓 | warehouse
 工作日 | working_day weekday business_day
 周一 星期一 礼拜一 | monday
@@ -130,6 +130,7 @@ export const EVERYDAY_CONCEPTS = `
 个人信息 隐私 数据 | data privacy personal_information
 保存 保留 | keep kept stored store
 下载 | download
+未送达 没人在家 不在家 没在家 家里没人 没人签收 | missed_delivery missed_parcel nobody_is_home nobody_home no_one_is_home not_at_home not_home nobody_was_home
 没有更新 不动 停滞 不更新 没变化 没动静 一直没动 不动了 没动 卡住不动 好几天没动 没有动静 | stuck stands_still not_changed nothing_changes hasn_t_moved not_moved hasn_t_changed no_movement not_updated hasn_t_updated hasn_t_been_updated not_been_updated hasn_t_changed_for no_update no_updates not_moving isn_t_moving stopped_moving
 打印 纸质 | print printed printout paper
 申诉 投诉 异议 不服 | appeal complain complaint

@@ -6,6 +6,7 @@ import { admissible } from '../rank/admissible.ts';
 import { documentOf, type Evidence } from '../rank/evidence.ts';
 import { coverage } from '../rank/features.ts';
 import { answerProbability, type Ranked, rankCandidates, trainedWeights, type Weights } from '../rank/model.ts';
+import { isCertain } from '../rank/of-topic.ts';
 import { withoutOutdated } from '../rank/outdated.ts';
 import { generalInstead } from './general.ts';
 import { outlineOf, pageFor, sectionsFor } from './outline.ts';
@@ -33,7 +34,7 @@ export function chooseQuotations(evidence: Evidence, weights: Weights = trainedW
   const [best] = ranked;
   if (best === undefined) return [];
   const sections = sectionsFor(evidence);
-  if (answerProbability(evidence, ranked, weights) < weights.threshold) {
+  if (answerProbability(evidence, ranked, weights) < weights.threshold && !isCertain(evidence, best)) {
     return sections.length > 0 ? sections : pageFor(evidence);
   }
   const same = sections.some(({ heading }) => heading === headingOf(best))

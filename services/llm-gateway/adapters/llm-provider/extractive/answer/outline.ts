@@ -1,7 +1,7 @@
 import { negates } from '../passage/negating.ts';
 import { matchTerm, toSearchText } from '../passage/search-text.ts';
 import { type AnswerKind, showsKind } from '../question/kinds.ts';
-import { extraWordsOf, headingOf } from '../rank/brief.ts';
+import { extraWordsOf, headingOf, isSpecial } from '../rank/brief.ts';
 import { type Candidate, documentOf, type Evidence, maxParagraphLength, type Source } from '../rank/evidence.ts';
 import type { Quotation } from './quotation.ts';
 
@@ -44,7 +44,7 @@ export function sectionsFor(evidence: Evidence): Quotation[] {
     .filter(({ isForeign }) => !isForeign)
     .flatMap((source) =>
       firstStatements(source).filter(({ heading, candidates: [first] }) => {
-        if (heading === source.passage.title) return false;
+        if (heading === source.passage.title || isSpecial(question, heading)) return false;
         // Steps for more than was asked are those of another matter: of coupons, when goods are returned.
         const extra = first === undefined ? 0 : (extraWords.get(headingOf(first)) ?? 0);
         if (question.wants === 'steps' && extra > 0) return false;

@@ -5,11 +5,11 @@ const asked: readonly (readonly [AnswerKind, RegExp])[] = [
   // These words ask for a time, whatever else the question names: 几点能打通电话, how soon is the deposit paid back.
   [
     'time',
-    /多久|多长时间|期限?有?多长|几天|多少天|什么时候|啥时候|何时|几点|\bhow (?:long|soon|often)\b|\bwhat time\b|^when\b/u,
+    /多久|多长时间|期限?有?多长|几天|多少天|什么时候|啥时候|何时|几点|\bhow (?:long|soon|often)\b|\bwhat time\b|^when\b|\btransit time\b|\breturn window\b/u,
   ],
   [
     'phone',
-    /电话|热线|号码是|(?:怎么|怎样|如何)联系|联系方式|\bby phone\b|\b(?:call|ring|contact|reach) you\b|\b(?:phone|telephone|hotline)\b.*\bnumber\b|\bnumber\b.*\bcall\b|\bphone number\b/,
+    /电话|热线|号码是|(?:怎么|怎样|如何)联系|联系方式|\bby phone\b|\b(?:call|ring|contact|reach) you\b|\b(?:phone|telephone|hotline)\b.*\bnumber\b|\bnumber\b.*\bcall\b|\bphone number\b|\bhotline\b/,
   ],
   [
     'money',

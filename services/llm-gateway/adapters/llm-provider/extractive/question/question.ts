@@ -1,5 +1,6 @@
 import { conceptsOf } from '#kit/text/concepts/concepts.ts';
 import { kindsOf, thingsIn } from '#kit/text/concepts/kinds.ts';
+import { inFormalPhrases } from '#kit/text/concepts/phrasings.ts';
 import { numbersToDigits } from '#kit/text/facts/number-words.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
@@ -106,7 +107,7 @@ export function readQuestions(text: string, language?: 'zh' | 'en'): Question[] 
 
 /** Reads one question. */
 export function readQuestion({ focus, background, name }: MessagePart, language?: 'zh' | 'en'): Question {
-  const plain = toPlain(focus);
+  const plain = toAsked(focus);
   const terms = new Map<string, Term>();
   const add = (text: string, isFocus: boolean) => {
     for (const term of termsOf(text, isFocus)) if (!terms.has(term.text)) terms.set(term.text, term);
@@ -150,13 +151,16 @@ export function isBrief({ plain, terms }: Question): boolean {
   );
 }
 
+/** Returns a question in the form in which questions and documents are compared, with the phrases of documents. */
+const toAsked = (text: string): string => inFormalPhrases(toPlain(text));
+
 /** The form in which questions and documents are compared. */
 export function toPlain(text: string): string {
   return numbersToDigits(normalizeText(text, foldTraditional));
 }
 
 function termsOf(text: string, isFocus: boolean): Term[] {
-  const plain = toPlain(text);
+  const plain = toAsked(text);
   const factor = isFocus ? 1 : backgroundFactor;
   const complete = (term: BareTerm, run: number | undefined): Term => ({
     ...term,

@@ -2,6 +2,7 @@ import { showsPrice } from '../question/kinds.ts';
 import { lacksLabel } from '../question/labels.ts';
 import type { Candidate, Evidence } from './evidence.ts';
 import type { Ranked } from './model.ts';
+import { ofTopic } from './of-topic.ts';
 import { asksPriceOnly, isPriceOf, minThing, pricedThings } from './prices.ts';
 
 /** Share of the best score that a candidate in the language of the question needs to be preferred to one in the other language. */
@@ -22,7 +23,7 @@ export function admissible(evidence: Evidence, ranked: readonly Ranked[]): reado
     )
   )
     return [];
-  return sameLanguage(evidence, ofThing(evidence, ranked));
+  return sameLanguage(evidence, ofTopic(evidence, ofThing(evidence, ranked)));
 }
 
 /**

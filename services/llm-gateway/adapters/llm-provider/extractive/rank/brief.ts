@@ -1,6 +1,7 @@
 import { negates } from '../passage/negating.ts';
 import { matchTerm, type SearchText, toSearchText } from '../passage/search-text.ts';
-import { kindAsked } from '../question/kinds.ts';
+import type { Unit } from '../passage/units.ts';
+import { kindAsked, showsKind } from '../question/kinds.ts';
 import { isBrief, type Question, readQuestion, type Term } from '../question/question.ts';
 import type { Candidate, Evidence } from './evidence.ts';
 
@@ -19,6 +20,10 @@ export const briefNames = [
   'briefCondition',
   'briefDenied',
   'briefItem',
+  'briefPlace',
+  'briefValue',
+  'briefSpecialPlace',
+  'briefSpecial',
 ] as const;
 
 /** How well a heading or title must match a term. */
@@ -37,6 +42,9 @@ const general = new Set(
   rate guid inform detail basic gener overview polici rule option term`.split(/\s+/),
 );
 
+/** Words for a case beside the general one. */
+const special =
+  /第三方|商家|店铺承诺|会员|学生|团体|企业|对公|海外|境外|跨境|国际|港澳台|偏远|加急|次日|翻新|大件|预售|定制|缺货|质量问题|破损|未送达|两次|换来|赠品|套装|双十|高峰|节日|春节|除外|逾期|\d{1,2} ?月 ?\d{1,2} ?[日号]|(?<![a-z])(?:marketplace|sellers?|members?|students?|groups?|company|companies|overseas|abroad|international|remote|express|bulky|refurbished|missed|partial|split|replacement|gifts?|bundles?|faulty|damaged?|refused?|held|clearance|unless|except|otherwise|january|february|march|april|june|july|august|september|october|november|december)(?![a-z])/giu;
 /** What each heading is about. They are those of passages that are kept, so this ends with them. */
 const topics = new WeakMap<SearchText, readonly Term[]>();
 
@@ -77,6 +85,7 @@ export function briefFeaturesOf(question: Question, candidate: Candidate, extra:
   const shareOf = (searched: SearchText) =>
     topic.filter((term) => matchTerm(term, searched) >= minMatch).length / (topic.length || 1);
   const extraOf = (searched: SearchText) => Math.min(1, (extra.get(searched) ?? 0) / maxExtra);
+  const placed = placedShare(topic, candidate, heading);
   const values: Record<(typeof briefNames)[number], number> = {
     briefHeading: shareOf(heading),
     briefHeadingExtra: extraOf(heading),
@@ -88,8 +97,43 @@ export function briefFeaturesOf(question: Question, candidate: Candidate, extra:
     briefCondition: Number(condition.test(text.plain)),
     briefDenied: Number(negates(unit.heading) && !negates(question.plain)),
     briefItem: Number(unit.kind !== 'sentence'),
+    briefPlace: placed,
+    briefValue: Number(placed === 1 && showsValue(question, candidate)),
+    briefSpecialPlace: Number(isSpecial(question, `${heading.plain} ${source.text.title.plain}`)),
+    briefSpecial: Number(isSpecial(question, text.plain)),
   };
   return briefNames.map((name) => values[name]);
+}
+
+/** Returns the share of a topic that the places of a statement name: title, heading, columns, the line above a list. */
+function placedShare(topic: readonly Term[], { unit, source, text }: Candidate, heading: SearchText): number {
+  const lead = unit.leadIndex === undefined ? undefined : source.text.texts[unit.leadIndex];
+  const columns = unit.cells.length === 0 ? undefined : columnsOf(unit);
+  const itself = unit.kind === 'heading' ? text : undefined;
+  const places = [heading, source.text.title, lead, columns, itself].filter((one) => one !== undefined);
+  const isPlaced = (term: Term) => places.some((one) => matchTerm(term, one) >= minMatch);
+  return topic.filter(isPlaced).length / (topic.length || 1);
+}
+
+/** Names of the columns of each row. The rows are those of passages that are kept, so this ends with them. */
+const columns = new WeakMap<Unit, SearchText>();
+
+function columnsOf(unit: Unit): SearchText {
+  const known = columns.get(unit);
+  if (known !== undefined) return known;
+  const names = toSearchText(unit.cells.map(({ name }) => name).join(' '));
+  columns.set(unit, names);
+  return names;
+}
+
+function showsValue({ wants, shape }: Question, { unit, text }: Candidate): boolean {
+  if (shape !== undefined) return shape.shown.test(text.plain);
+  return wants === 'steps' ? unit.number !== undefined : wants !== undefined && showsKind(wants, text.plain);
+}
+
+/** Returns whether a text is about a special case that the question does not name. */
+export function isSpecial({ plain }: Question, text: string): boolean {
+  return Array.from(text.matchAll(special), ([word]) => word).some((word) => !plain.includes(word));
 }
 
 /** Returns the heading above a unit; without one, that of its passage or its title. */

@@ -57,7 +57,7 @@ function divideRuns(terms: readonly Term[], evidence: string): Term[] {
     const words = terms.slice(at, end);
     at = end;
     if (!first.isHan || first.run === undefined) divided.push(...words);
-    else divided.push(...divideRun(words, evidence));
+    else divided.push(...(areWords(words, evidence) ? words : divideRun(words, evidence)));
   }
   const joined = joinMisspelt(divided, evidence);
   const seen = new Set<string>();
@@ -125,6 +125,11 @@ function divideRun(words: readonly Term[], evidence: string): Term[] {
       return { ...first, ...fresh, weight: fresh.weight * factor, concepts: [...concepts], kinds };
     });
 }
+
+/** Returns whether a run is known words beside each other, one of them an everyday one: 取消订单, and 退货期限, which is not 退货期 and 限. */
+const areWords = (words: readonly Term[], evidence: string): boolean =>
+  words.every(({ text, isGuess }) => text.length > 1 && !isGuess && evidence.includes(text)) &&
+  words.some(({ text }) => isEveryday(text));
 
 /** Returns whether a text is one everyday word, which is no misspelt one: 手冲壶, "blanket". */
 const isEveryday = (text: string): boolean => text.length > 1 && isConcept(text);

@@ -48,6 +48,7 @@ const apart = new Map([
   ['shop/variants', 'other wordings of reported questions'],
   ['shop/basics', 'short questions about whole pages'],
   ['shop/short', 'short questions that were written after the models'],
+  ['shop/everyday', 'short questions in everyday words, written after the models'],
 ]);
 /** The set of short questions trains their models only. */
 const isOfShortSet = ({ subject }: Example) => subject === 'coach/coach';
