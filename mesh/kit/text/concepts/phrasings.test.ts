@@ -15,7 +15,8 @@ test.each([
   ['how do i get in touch with you?', 'what is the hotline?'],
   ['我要退货怎么弄', '怎么退货'],
   ['快递丢了怎么办', '丢件怎么办'],
-  ['积分能干什么', '积分有什么用'],
+  ['积分能干什么', '积分怎么花'],
+  ['投影仪能干什么', '投影仪有什么用'],
 ])('%j is %j for documents', (asked, formal) => {
   expect(inFormalPhrases(asked)).toBe(formal);
 });

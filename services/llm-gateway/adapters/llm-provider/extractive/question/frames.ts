@@ -36,7 +36,7 @@ export const CHINESE_FRAME = words(`
 
 /** Words for the kind of answer. The answer shows its kind by itself, so they have a low weight. English as stems. */
 export const KIND_WORDS =
-  words(`政策 规定 规则 条款 须知 区别 差别 不同 多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
+  words(`政策 规定 规则 条款 须知 区别 差别 不同 多少钱 什么时候 时间 价格 费用 收费 收钱 要钱 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
   step explain overview list option compar differ longer shorter bigger larger smaller cheaper better higher lower heavier faster
   summar summari summaris current polici rule term condit timelin vs versu`);
 

@@ -74,6 +74,8 @@ const perPiece = /(?<=多少钱|几块钱|多少元|什么价)1[台件个张条�
 const howMuchHan = /多少钱|几块钱/g;
 /** 保修期多长 asks about 保修期; a dictionary cuts it into 期多 and 长. */
 const howLongHan = /多(?:长(?!时间)|久)/g;
+/** How long a thing takes is no length: "How long does a repair take?", but "How long is the pool?" */
+const howLong = /(?<![a-z])how long(?! (?:is|are|was|were)(?![a-z]))|(?<=期限?有?|时间有?)多长|多长时间/g;
 /** 退不退 asks about 退, not about 不退. */
 const verbNotVerb = /(\p{sc=Han})[不没]\1/gu;
 /** The kind of answer shows what they ask for. */
@@ -183,7 +185,7 @@ function termsOf(text: string, isFocus: boolean): Term[] {
     words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),
   );
   const others = [...days, ...latin].map((term) => complete(term, undefined));
-  return withHeads(withConcepts([...others, ...han], plain, isFocus), rest).map(withKinds);
+  return withHeads(withConcepts([...others, ...han], plain.replace(howLong, ' '), isFocus), rest).map(withKinds);
 }
 
 /** Gives a term the kinds of the thing that it names, with the noun that it specifies. */
