@@ -67,6 +67,15 @@ describe('the answer quotes', () => {
     expect(text).toMatch(/1\. Open .*\n2\. Enter .*\n3\. Choose a new password/);
   });
 
+  test('in the words of the customer what documents say in these and not in the usual ones', () => {
+    const shipping = {
+      title: 'Shipping',
+      headingPath: [],
+      text: 'Shipping takes three days and is free above 50 euros.',
+    };
+    expect(answerTo('How long does shipping take?', passagesOf(shipping)).text).toContain('three days');
+  });
+
   test('the other language if only its passage has the code', () => {
     const evidence = passagesOf({ title: '床品', text: 'BED-2200 每批送检，甲醛含量未检出。' });
     expect(answerTo('formaldehyde report for BED-2200', evidence).text).toBe(

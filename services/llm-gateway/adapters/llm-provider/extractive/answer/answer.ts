@@ -1,7 +1,7 @@
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type ReadPassageText, readPassageText } from '../passage/passage-texts.ts';
 import { type Question, readQuestions } from '../question/question.ts';
-import { readEvidence, readPassages } from '../rank/evidence.ts';
+import { type Evidence, readEvidence, readPassages } from '../rank/evidence.ts';
 import { trainedWeights, type Weights } from '../rank/model.ts';
 import { chooseQuotations } from './choose.ts';
 import { compareRows } from './compare.ts';
@@ -44,10 +44,17 @@ export function answerByQuoting(
   const unanswered: string[] = [];
   const evidences = questions.map((question) => readEvidence(question, read));
   const compared = compareRows(evidences);
+  // The usual words for a matter are not those of every document: "Shipping takes three days" has nothing of a transit time.
+  const chosenFor = (formal: Evidence): Quotation[] => {
+    const chosen = chooseQuotations(formal, weights);
+    const { inOwnWords } = formal.question;
+    if (chosen.length > 0 || inOwnWords === undefined) return chosen;
+    return chooseQuotations(readEvidence(inOwnWords, read), weights);
+  };
   for (const evidence of evidences) {
     const { question } = evidence;
     const row = compared.get(question);
-    const quotations = row === undefined ? chooseQuotations(evidence, weights) : [row];
+    const quotations = row === undefined ? chosenFor(evidence) : [row];
     if (quotations.length === 0) unanswered.push(question.text);
     const fresh = quotations.filter((quotation) => !quoted.has(keyOf(quotation, question)));
     for (const quotation of fresh) quoted.add(keyOf(quotation, question));

@@ -31,6 +31,8 @@ export interface Question {
   shape: Shape | undefined;
   /** What form the answer needs beside a single quotation. */
   form: 'fact' | 'list' | 'outline';
+  /** The same in the customer's own words, if the question is read in those that documents usually have. */
+  inOwnWords?: Question;
 }
 
 /** A word of a question that an answer must be about. */
@@ -104,15 +106,23 @@ const wantsList =
 
 /** Reads the questions of a message. `language`: the language of the answer, if the caller knows it. */
 export function readQuestions(text: string, language?: 'zh' | 'en'): Question[] {
-  return splitMessage(text.slice(0, maxLength)).map((part) => readQuestion(part, language));
+  return splitMessage(text.slice(0, maxLength)).map((part) => {
+    const question = readQuestion(part, language);
+    const isFormal = toAsked(part.focus) !== toPlain(part.focus);
+    return isFormal ? { ...question, inOwnWords: readQuestion(part, language, toPlain) } : question;
+  });
 }
 
 /** Reads one question. */
-export function readQuestion({ focus, background, name }: MessagePart, language?: 'zh' | 'en'): Question {
-  const plain = toAsked(focus);
+export function readQuestion(
+  { focus, background, name }: MessagePart,
+  language?: 'zh' | 'en',
+  toWords: (text: string) => string = toAsked,
+): Question {
+  const plain = toWords(focus);
   const terms = new Map<string, Term>();
   const add = (text: string, isFocus: boolean) => {
-    for (const term of termsOf(text, isFocus)) if (!terms.has(term.text)) terms.set(term.text, term);
+    for (const term of termsOf(text, isFocus, toWords)) if (!terms.has(term.text)) terms.set(term.text, term);
   };
   add(focus, true);
   add(background, terms.size === 0);
@@ -161,8 +171,8 @@ export function toPlain(text: string): string {
   return numbersToDigits(normalizeText(text, foldTraditional));
 }
 
-function termsOf(text: string, isFocus: boolean): Term[] {
-  const plain = toAsked(text);
+function termsOf(text: string, isFocus: boolean, toWords: (text: string) => string): Term[] {
+  const plain = toWords(text);
   const factor = isFocus ? 1 : backgroundFactor;
   const complete = (term: BareTerm, run: number | undefined): Term => ({
     ...term,
