@@ -56,9 +56,11 @@ export function createRepeats(): Repeats {
       const isOfCache = state.outcome !== AnswerOutcome.UNSPECIFIED && state.cacheLayer !== CacheLayer.UNSPECIFIED;
       if (!isOfCache || state.degradations.length !== degradationsOf(hit) || state.handover !== undefined) return;
       const known = questions.get(models) ?? new LRUCache<string, Understood>({ max: maxQuestions });
-      questions.set(models, known.set(nameOf(tenant, request), understood));
+      // The first one stays: callers with other access have their answers by it.
+      const kept = known.get(nameOf(tenant, request)) ?? understood;
+      questions.set(models, known.set(nameOf(tenant, request), kept));
       const byQuestion = answers.get(hit) ?? new WeakMap<Understood, Given>();
-      answers.set(hit, byQuestion.set(understood, { state, responses: responses.map(shareOwn) }));
+      answers.set(hit, byQuestion.set(kept, { state, responses: responses.map(shareOwn) }));
     },
   };
 }

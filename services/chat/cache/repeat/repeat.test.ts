@@ -200,12 +200,27 @@ test('a caller who is assigned to a version on trial is not given the answer of 
   }
 });
 
+test('callers with different access are both given their own answer again', async () => {
+  const request = { question: 'Is the repair free?' };
+  await learn('staff', request, hitOf('Yes'));
+  await learn('customer', request, hitOf('Not for customers'));
+  for (const [who, text] of [
+    ['staff', 'Yes'],
+    ['customer', 'Not for customers'],
+  ] as const) {
+    const [events] = eventsOf(await repeatAs(who, [request]));
+    expect(events?.some(({ event }) => event.case === 'textDelta' && event.value.text.includes(text))).toBe(true);
+  }
+});
+
 test('whatever changes, an answer that is given again is the one that Ask gives now, with the same record', async () => {
   const questions = ['How long is the warranty?', 'Who pays the postage?', '保修多久？'];
   const requests = fc.record({ question: fc.constantFrom(...questions), topK: fc.constantFrom(0, 0, 3) });
-  const change = fc.constantFrom('none', 'none', 'none', 'publish', 'replace', 'remove', 'curate', 'models');
+  const changes = ['none', 'none', 'none', 'publish', 'replace', 'remove', 'curate', 'models', 'trial'] as const;
+  const change = fc.constantFrom(...changes);
+  const callers = fc.constantFrom('staff', 'customer', 'ofLive', 'ofCandidate') as fc.Arbitrary<Who>;
   const step = fc.record({
-    ...{ who: fc.constantFrom('staff' as const, 'customer' as const), change },
+    ...{ who: callers, change },
     requests: fc.array(requests, { minLength: 1, maxLength: 5 }),
     learned: requests,
   });
@@ -215,6 +230,7 @@ test('whatever changes, an answer that is given again is the one that Ask gives 
   let givenCount = 0;
   const run = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 12 }), async (steps) => {
     hits.clear();
+    trial = undefined;
     for (const { who, change: changed, requests: asked, learned } of steps) {
       await learn(who, learned, hitOf(`Version ${++version} for ${who}`));
       if (changed === 'publish') revision++;
@@ -225,6 +241,7 @@ test('whatever changes, an answer that is given again is the one that Ask gives 
       // Models and answers of operators are read again by age.
       if (changed === 'curate') now += 1001;
       if (changed === 'models') now += 60_001;
+      if (changed === 'trial') trial = trial === undefined ? halfOnTrial : undefined;
       chat.seen.records.length = 0;
       const all = eventsOf(await repeatAs(who, [...asked, learned]));
       const given = all.filter((events) => events !== undefined);
