@@ -8,6 +8,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
@@ -22,7 +23,7 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 6 tests of cost and evaluation (no Chromium)\n');
+  process.stderr.write('skipped: 7 tests of cost and evaluation (no Chromium)\n');
 }
 
 const roles = {
@@ -189,6 +190,33 @@ test.runIf(chromium)('a comparison runs on when its page is left, and is cancell
   await page.getByTestId('cancel-comparison').click();
   await page.getByTestId('cancel-comparison-confirm').click();
   await page.getByTestId('comparison').getByText('Cancelled').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('other suites run from the page, and runs of each suite have figures of their own', async () => {
+  const transport = createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
+  const queries = [
+    { queryId: 'hello', text: 'Hello!', act: { act: ConversationAct.GREETING } },
+    { queryId: 'bedding', text: 'Can I send back unwashed bedding?', act: { act: ConversationAct.COMPLAINT } },
+  ];
+  const options = { headers: { authorization: 'Bearer both' } };
+  await createClient(EvaluationService, transport).addQueries({ dataSet: 'acts', queries }, options);
+  const page = await pages.open('#/evaluation/compare', { key: 'both' });
+  const choose = async (field: string, name: string) => {
+    await page.getByTestId(field).getByRole('button').click();
+    await page.getByRole('option', { name, exact: true }).click();
+  };
+  await choose('compare-set', 'acts');
+  await choose('compare-suite', 'Router');
+  await page.getByTestId('compare-run').click();
+  await page.getByTestId('compared').getByText('Right act').first().waitFor({ timeout });
+  await page.getByTestId('not-right').getByText('unwashed bedding').waitFor();
+  expect(await page.getByTestId('not-right').getByText('Hello!').count()).toBe(0);
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
+  const ofRouter = page.getByTestId('runs').filter({ hasText: 'Right act' });
+  await ofRouter.getByText('acts').waitFor();
+  expect(await ofRouter.getByText('nDCG@10').count()).toBe(0);
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 

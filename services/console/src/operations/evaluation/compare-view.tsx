@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { EvaluationJobService } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
+import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
@@ -12,7 +13,7 @@ import { Choice } from '../ui/choice.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
-import { type Change, changes, runOf } from './comparison.ts';
+import { answerSuites, type Change, changes, runOf, suites } from './comparison.ts';
 import { ComparisonList } from './comparison-list.tsx';
 import { ComparisonPage } from './comparison-page.tsx';
 import { RunList } from './run-list.tsx';
@@ -25,13 +26,15 @@ export function CompareView({ parts }: SectionProps) {
 
 /** Starts a comparison of the live versions with another version or setting, and lists the last ones. */
 function Comparisons() {
-  const { compare: texts, sets: setTexts } = useOperationTexts().evaluation;
+  const { compare: texts, sets: setTexts, kinds } = useOperationTexts().evaluation;
   const sets = useQuery(EvaluationService.method.listDataSets, {});
   const corpora = useQuery(RetrievalService.method.listCorpora);
   const [dataSet, setDataSet] = useState('');
   const [corpus, setCorpus] = useState('');
   const [change, setChange] = useState<Change>('rerank');
   const [version, setVersion] = useState('');
+  const [suite, setSuite] = useState<SuiteKind>(SuiteKind.RETRIEVAL);
+  const [model, setModel] = useState('');
   const queries = useQueryClient();
   const start = useMutation(EvaluationJobService.method.startJob, {
     async onSuccess({ job }) {
@@ -39,7 +42,8 @@ function Comparisons() {
       await queries.invalidateQueries();
     },
   });
-  const isVersionMissing = change === 'version' && (!/^\d{1,15}$/.test(version) || corpus === '');
+  const isRetrieval = suite === SuiteKind.RETRIEVAL;
+  const isVersionMissing = isRetrieval && change === 'version' && (!/^\d{1,15}$/.test(version) || corpus === '');
   return (
     <Reply query={sets}>
       {({ dataSets }) => {
@@ -64,6 +68,13 @@ function Comparisons() {
                 testId="compare-set"
               />
               <Choice
+                label={texts.suite}
+                value={String(suite)}
+                options={suites.map((kind) => ({ value: String(kind), label: kinds[kind] ?? '' }))}
+                onChange={(value) => setSuite(suites.find((kind) => String(kind) === value) ?? SuiteKind.RETRIEVAL)}
+                testId="compare-suite"
+              />
+              <Choice
                 label={texts.corpus}
                 value={corpus}
                 options={[
@@ -73,14 +84,25 @@ function Comparisons() {
                 onChange={setCorpus}
                 testId="compare-corpus"
               />
-              <Choice
-                label={texts.change}
-                value={change}
-                options={changes.map((value) => ({ value, label: texts.changes[value] }))}
-                onChange={setChange}
-                testId="compare-change"
-              />
-              {change === 'version' && (
+              {isRetrieval && (
+                <Choice
+                  label={texts.change}
+                  value={change}
+                  options={changes.map((value) => ({ value, label: texts.changes[value] }))}
+                  onChange={setChange}
+                  testId="compare-change"
+                />
+              )}
+              {answerSuites.has(suite) && (
+                <Field
+                  label={texts.model}
+                  hint={texts.modelHint}
+                  value={model}
+                  onChange={setModel}
+                  testId="compare-model"
+                />
+              )}
+              {isRetrieval && change === 'version' && (
                 <Field
                   label={texts.version}
                   hint={texts.versionHint}
@@ -94,7 +116,7 @@ function Comparisons() {
               <Button
                 className="button primary"
                 isDisabled={start.isPending || isVersionMissing}
-                onPress={() => start.mutate({ run: runOf({ dataSet: chosen, corpus, change, version }) })}
+                onPress={() => start.mutate({ run: runOf({ dataSet: chosen, corpus, change, version, suite, model }) })}
                 data-testid="compare-run"
               >
                 {texts.run}

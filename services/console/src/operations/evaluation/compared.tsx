@@ -27,7 +27,7 @@ export function Compared({ run }: { run: EvaluationRun }) {
           <p>{compare.degraded(formatCount(degradedCount, tag))}</p>
         </Notice>
       )}
-      {comparisons.length === 0 && <FigureTable metrics={run.metrics} />}
+      {comparisons.length === 0 && <Alone run={run} />}
       {comparisons.map((comparison) => (
         <Change
           key={comparison.name}
@@ -37,6 +37,35 @@ export function Compared({ run }: { run: EvaluationRun }) {
         />
       ))}
     </div>
+  );
+}
+
+/** The figures of a run that is compared with nothing, and the questions that are not right. */
+function Alone({ run }: { run: EvaluationRun }) {
+  const { compare, suites } = useOperationTexts().evaluation;
+  const wrong = run.questions
+    .map(({ queryId, text, scores }) => ({ queryId, text, score: scores[0] ?? 0 }))
+    .filter(({ score }) => score < 1)
+    .toSorted((a, b) => a.score - b.score);
+  return (
+    <section className="stack-small">
+      <FigureTable metrics={run.metrics} />
+      <h3 className="sub-head">{compare.notRight}</h3>
+      {wrong.length === 0 ? (
+        <p className="faint">{compare.allRight}</p>
+      ) : (
+        <PlainTable columns={[suites.question, run.metrics[0]?.name ?? '']} testId="not-right">
+          {wrong.slice(0, maxShown).map(({ queryId, text, score }) => (
+            <tr key={queryId}>
+              <th scope="row" className="wrap">
+                {text}
+              </th>
+              <td>{score.toFixed(3)}</td>
+            </tr>
+          ))}
+        </PlainTable>
+      )}
+    </section>
   );
 }
 

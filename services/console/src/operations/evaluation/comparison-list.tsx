@@ -7,7 +7,7 @@ import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { PlainTable } from '../ui/plain-table.tsx';
 import { Reply } from '../ui/reply.tsx';
-import { changeName } from './comparison.ts';
+import { changeName, kindName } from './comparison.ts';
 import { isOpen, JobStateBadge } from './job-state.tsx';
 
 /** How often jobs are read again while one of them runs, in milliseconds. */
@@ -27,7 +27,10 @@ export function ComparisonList() {
         all.length > 0 && (
           <section className="stack-small" aria-label={texts.jobs}>
             <h3 className="sub-head">{texts.jobs}</h3>
-            <PlainTable columns={[texts.at, texts.set, texts.change, texts.state, texts.asked]} testId="comparisons">
+            <PlainTable
+              columns={[texts.at, texts.set, texts.suite, texts.change, texts.state, texts.asked]}
+              testId="comparisons"
+            >
               {all.map((job) => (
                 <ComparisonRow key={job.jobId} job={job} />
               ))}
@@ -40,7 +43,8 @@ export function ComparisonList() {
 }
 
 function ComparisonRow({ job: { jobId, request, state, progress, createdAt } }: { job: EvaluationJob }) {
-  const texts = useOperationTexts().evaluation.compare;
+  const { evaluation } = useOperationTexts();
+  const { compare: texts } = evaluation;
   const { tag } = useMessages();
   const { doneCount = 0, totalCount = 0 } = progress ?? {};
   return (
@@ -49,6 +53,7 @@ function ComparisonRow({ job: { jobId, request, state, progress, createdAt } }: 
         <a href={linkTo('evaluation', 'compare', jobId)}>{createdAt && formatTime(timestampDate(createdAt), tag)}</a>
       </th>
       <td>{request?.dataSet}</td>
+      <td>{request && kindName(request.suite, evaluation)}</td>
       <td>{request?.variants.map(({ name }) => changeName(name, texts.changes)).join(', ') || '–'}</td>
       <td>
         <JobStateBadge state={state} />

@@ -1,6 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { useMutation } from '@connectrpc/connect-query';
 import { type EvaluationJob, EvaluationJobService } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
+import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { Notice } from '../../components/notice.tsx';
 import { formatCount, formatTime } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
@@ -10,7 +11,7 @@ import { Confirm } from '../ui/confirm.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
 import { Compared } from './compared.tsx';
-import { changeName } from './comparison.ts';
+import { changeName, kindName } from './comparison.ts';
 import { isOpen, JobStateBadge } from './job-state.tsx';
 import { useEvaluationJob } from './use-evaluation-job.ts';
 
@@ -29,7 +30,9 @@ export function ComparisonPage({ jobId }: { jobId: string }) {
   return (
     <div className="stack" data-testid="comparison" data-state={state}>
       <PageHead
-        title={[request?.dataSet, ...names].join(' · ')}
+        title={[request?.dataSet, kindName(request?.suite ?? SuiteKind.UNSPECIFIED, texts.evaluation), ...names].join(
+          ' · ',
+        )}
         back={{ href: linkTo('evaluation', 'compare'), label: texts.evaluation.views.compare }}
         badge={<JobStateBadge state={state} />}
       >

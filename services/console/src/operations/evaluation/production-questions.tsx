@@ -8,11 +8,17 @@ import type { Api } from '../../api.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Checks } from '../ui/checks.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
-import type { Question } from './parse-questions.ts';
 
 /** Entries of the audit that are read, and questions that are shown. */
 const [maxEntries, maxShown] = [500, 50];
 const timeoutMs = 30_000;
+
+/** A question with the documents that answer it. */
+export interface Question {
+  queryId: string;
+  text: string;
+  judgements: { documentId: string; grade: number }[];
+}
 
 interface ProductionQuestionsProps {
   api: Api;

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { FileTrigger } from 'react-aria-components/FileTrigger';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { EvaluationService, type JudgedQuery } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { formatCount } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { useOperationTexts } from '../i18n/index.ts';
@@ -13,8 +13,8 @@ import { Empty } from '../ui/empty.tsx';
 import { Field } from '../ui/field.tsx';
 import { PlainTable } from '../ui/plain-table.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
-import { BadLineError, parseQuestions, type Question } from './parse-questions.ts';
-import { ProductionQuestions } from './production-questions.tsx';
+import { BadLineError, parseQuestions } from './parse-questions.ts';
+import { ProductionQuestions, type Question } from './production-questions.tsx';
 
 /** Questions of one request. */
 const batch = 500;
@@ -29,7 +29,7 @@ export function SetList({ api, roles }: SectionProps) {
   const [stored, setStored] = useState<number>();
   const sets = useQuery(EvaluationService.method.listDataSets, {});
   const add = useMutation(EvaluationService.method.addQueries);
-  const store = async (questions: readonly Question[]) => {
+  const store = async (questions: readonly (JudgedQuery | Question)[]) => {
     for (let start = 0; start < questions.length; start += batch) {
       const part = { dataSet: target, queries: questions.slice(start, start + batch) };
       setStored((await add.mutateAsync(part)).queryCount);

@@ -1,7 +1,11 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { useMutation, useQuery } from '@connectrpc/connect-query';
 import { useQueryClient } from '@tanstack/react-query';
-import { EvaluationService, type EvaluationSuiteState } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import {
+  EvaluationService,
+  type EvaluationSuiteState,
+  type QuestionChange,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { formatCount, formatTime } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { useOperationTexts } from '../i18n/index.ts';
@@ -11,6 +15,7 @@ import { Empty } from '../ui/empty.tsx';
 import { Facts } from '../ui/facts.tsx';
 import { PlainTable } from '../ui/plain-table.tsx';
 import { Reply } from '../ui/reply.tsx';
+import { kindName } from './comparison.ts';
 import { FigureTable } from './figure-table.tsx';
 
 /** Suites that run each night: their latest figures, and what became worse. */
@@ -36,7 +41,8 @@ export function SuiteList() {
 }
 
 function Suite({ suite }: { suite: EvaluationSuiteState }) {
-  const texts = useOperationTexts().evaluation.suites;
+  const { evaluation } = useOperationTexts();
+  const { suites: texts } = evaluation;
   const { tag } = useMessages();
   const queries = useQueryClient();
   const accept = useMutation(EvaluationService.method.acceptSuite);
@@ -47,7 +53,8 @@ function Suite({ suite }: { suite: EvaluationSuiteState }) {
     <article className="held stack-small" data-testid="suite" data-state={state}>
       <header className="page-head">
         <h3>
-          {dataSet} <Badge tone={state === 'worse' ? 'bad' : state === 'good' ? 'good' : 'plain'}>{texts[state]}</Badge>
+          {dataSet} <Badge tone="plain">{kindName(suite.suite, evaluation)}</Badge>{' '}
+          <Badge tone={state === 'worse' ? 'bad' : state === 'good' ? 'good' : 'plain'}>{texts[state]}</Badge>
         </h3>
         {isWorse && (
           <Confirm
@@ -74,22 +81,42 @@ function Suite({ suite }: { suite: EvaluationSuiteState }) {
         ]}
       />
       {latest !== undefined && <FigureTable metrics={latest.metrics} gains={report?.gains ?? []} />}
-      {report !== undefined && report.questions.length > 0 && (
+      {report !== undefined && (
         <>
-          <h4 className="sub-head">{texts.changed}</h4>
-          <PlainTable columns={[texts.question, texts.before, texts.now]} testId="changed-questions">
-            {report.questions.map(({ queryId, text, before, now }) => (
-              <tr key={queryId}>
-                <th scope="row" className="wrap">
-                  {text}
-                </th>
-                <td>{before.toFixed(3)}</td>
-                <td className={now < before ? 'bad-text' : undefined}>{now.toFixed(3)}</td>
-              </tr>
-            ))}
-          </PlainTable>
+          <Changes title={texts.changed} questions={report.questions} testId="changed-questions" />
+          <Changes title={texts.flaky} questions={report.flakyQuestions} testId="flaky-questions" />
         </>
       )}
     </article>
+  );
+}
+
+/** Questions with their results before and now; nothing if there are none. */
+function Changes({
+  title,
+  questions,
+  testId,
+}: {
+  title: string;
+  questions: readonly QuestionChange[];
+  testId: string;
+}) {
+  const texts = useOperationTexts().evaluation.suites;
+  if (questions.length === 0) return null;
+  return (
+    <>
+      <h4 className="sub-head">{title}</h4>
+      <PlainTable columns={[texts.question, texts.before, texts.now]} testId={testId}>
+        {questions.map(({ queryId, text, before, now }) => (
+          <tr key={queryId}>
+            <th scope="row" className="wrap">
+              {text}
+            </th>
+            <td>{before.toFixed(3)}</td>
+            <td className={now < before ? 'bad-text' : undefined}>{now.toFixed(3)}</td>
+          </tr>
+        ))}
+      </PlainTable>
+    </>
   );
 }

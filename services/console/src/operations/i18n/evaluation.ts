@@ -1,9 +1,19 @@
 import { EvaluationJobState } from '#gen/ragmesh/evaluation/v1/jobs_pb.ts';
+import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 
 /** Texts of the evaluation in English. */
 export const evaluationEn = {
   title: 'Evaluation',
   views: { suites: 'Nightly', sets: 'Question sets', compare: 'Compare' },
+  kinds: {
+    [SuiteKind.RETRIEVAL]: 'Retrieval',
+    [SuiteKind.ANSWERS]: 'Answers',
+    [SuiteKind.CONVERSATIONS]: 'Conversations',
+    [SuiteKind.ROUTER]: 'Router',
+    [SuiteKind.VERIFIER]: 'Check of sentences',
+    [SuiteKind.CACHE]: 'Cache matches',
+    [SuiteKind.PERSONAL_DATA]: 'Personal data',
+  } as Record<number, string>,
   suites: {
     none: 'No suite runs by a schedule',
     noneText:
@@ -18,6 +28,7 @@ export const evaluationEn = {
     questions: 'Questions',
     allCorpora: 'All corpora',
     changed: 'Questions that changed',
+    flaky: 'Flaky questions: another result when asked again, not compared',
     accept: 'Accept the loss',
     acceptTitle: 'Compare later runs with this one?',
     acceptText:
@@ -30,11 +41,12 @@ export const evaluationEn = {
   sets: {
     none: 'No question sets yet',
     noneText:
-      'A question set has questions with the documents that answer them. Import one, or take questions that people have asked.',
+      'A question set has questions with what makes their answer right: documents, facts or others. Import one, or take questions that people have asked.',
     name: 'Question set',
     count: 'Questions',
     import: 'Import a file',
-    importHint: 'JSON lines: {"id": "q1", "text": "…", "documents": {"path/of/document": 1}}',
+    importHint:
+      'JSON lines: {"id": "q1", "text": "…", "documents": {"path/of/document": 1}, "answer": {"facts": [{"wordings": ["30 days"]}]}}',
     choose: 'Choose a file',
     imported: (count: string) => `${count} questions are in the set.`,
     badLine: (line: number) => `Line ${line} is not a question: see the example below.`,
@@ -51,10 +63,21 @@ export const evaluationEn = {
   },
   compare: {
     set: 'Question set',
+    suite: 'What to measure',
+    model: 'Compare with the model',
+    modelHint: 'Its alias. Empty: only the default model is asked.',
+    notRight: 'Questions that are not right',
+    allRight: 'All questions are right.',
     corpus: 'Corpus',
     allCorpora: 'All',
     change: 'What to change',
-    changes: { version: 'Another version', rerank: 'Without rerank', vector: 'Keywords only', keyword: 'Vectors only' },
+    changes: {
+      version: 'Another version',
+      rerank: 'Without rerank',
+      vector: 'Keywords only',
+      keyword: 'Vectors only',
+      model: 'Another model',
+    },
     version: 'Version',
     versionHint: 'Number of the version that is compared with the live one.',
     run: 'Ask all questions',
@@ -97,6 +120,15 @@ export type EvaluationTexts = typeof evaluationEn;
 export const evaluationZh: EvaluationTexts = {
   title: '评测',
   views: { suites: '每夜评测', sets: '问题集', compare: '对比' },
+  kinds: {
+    [SuiteKind.RETRIEVAL]: '检索',
+    [SuiteKind.ANSWERS]: '回答',
+    [SuiteKind.CONVERSATIONS]: '多轮对话',
+    [SuiteKind.ROUTER]: '意图路由',
+    [SuiteKind.VERIFIER]: '句子核验',
+    [SuiteKind.CACHE]: '缓存匹配',
+    [SuiteKind.PERSONAL_DATA]: '个人信息',
+  },
   suites: {
     none: '没有定时评测',
     noneText: '在配置 evaluation.nightly 中指定问题集。系统每夜用它们检验当前版本，并与上次正常的结果对比。',
@@ -110,6 +142,7 @@ export const evaluationZh: EvaluationTexts = {
     questions: '问题数',
     allCorpora: '全部知识库',
     changed: '结果有变化的问题',
+    flaky: '不稳定的问题：重新提问后结果不同，不参与对比',
     accept: '接受下降',
     acceptTitle: '以后与这次结果对比？',
     acceptText: '将不再提示下降。如果下降在预期之内（例如删除了文档），请使用此操作。',
@@ -120,11 +153,12 @@ export const evaluationZh: EvaluationTexts = {
   figures: { figure: '指标', value: '数值（95 %）', difference: '差值（95 %）', other: '更改后' },
   sets: {
     none: '还没有问题集',
-    noneText: '问题集包含问题以及能回答它们的文档。可以导入文件，或从用户提问中选取。',
+    noneText: '问题集包含问题及其判定依据（文档、事实等）。可以导入文件，或从用户提问中选取。',
     name: '问题集',
     count: '问题数',
     import: '导入文件',
-    importHint: 'JSON Lines：{"id": "q1", "text": "…", "documents": {"path/of/document": 1}}',
+    importHint:
+      'JSON Lines：{"id": "q1", "text": "…", "documents": {"path/of/document": 1}, "answer": {"facts": [{"wordings": ["30 天"]}]}}',
     choose: '选择文件',
     imported: (count) => `问题集现有 ${count} 个问题。`,
     badLine: (line) => `第 ${line} 行不是问题：请参考下面的示例。`,
@@ -140,10 +174,15 @@ export const evaluationZh: EvaluationTexts = {
   },
   compare: {
     set: '问题集',
+    suite: '测评内容',
+    model: '对比模型',
+    modelHint: '模型别名。留空则只使用默认模型。',
+    notRight: '未答对的问题',
+    allRight: '全部答对。',
     corpus: '知识库',
     allCorpora: '全部',
     change: '更改内容',
-    changes: { version: '其他版本', rerank: '不重排', vector: '仅关键词', keyword: '仅向量' },
+    changes: { version: '其他版本', rerank: '不重排', vector: '仅关键词', keyword: '仅向量', model: '其他模型' },
     version: '版本',
     versionHint: '与当前版本对比的版本号。',
     run: '运行全部问题',
