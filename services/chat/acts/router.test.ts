@@ -70,7 +70,7 @@ describe('a question is searched, whatever else is in the message,', () => {
     'App 能干什么',
     'what can I do with my points',
     'what does the app do',
-    'What if nobody is home?',
+    'What if no one is home?',
   ])('%s', (message) => {
     expect(isSearched(route(message).act)).toBe(true);
   });

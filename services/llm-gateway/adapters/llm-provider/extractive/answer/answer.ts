@@ -49,7 +49,7 @@ export function answerByQuoting(
     const chosen = chooseQuotations(formal, weights);
     const { inOwnWords } = formal.question;
     if (chosen.length > 0 || inOwnWords === undefined) return chosen;
-    return chooseQuotations(readEvidence(inOwnWords, read), weights);
+    return chooseQuotations(readEvidence(inOwnWords(), read), weights);
   };
   for (const evidence of evidences) {
     const { question } = evidence;

@@ -31,8 +31,8 @@ export interface Question {
   shape: Shape | undefined;
   /** What form the answer needs beside a single quotation. */
   form: 'fact' | 'list' | 'outline';
-  /** The same in the customer's own words, if the question is read in those that documents usually have. */
-  inOwnWords?: Question;
+  /** Reads it in the customer's own words, if it is read in those that documents usually have. */
+  inOwnWords?: () => Question;
 }
 
 /** A word of a question that an answer must be about. */
@@ -109,7 +109,7 @@ export function readQuestions(text: string, language?: 'zh' | 'en'): Question[] 
   return splitMessage(text.slice(0, maxLength)).map((part) => {
     const question = readQuestion(part, language);
     const isFormal = toAsked(part.focus) !== toPlain(part.focus);
-    return isFormal ? { ...question, inOwnWords: readQuestion(part, language, toPlain) } : question;
+    return isFormal ? { ...question, inOwnWords: () => readQuestion(part, language, toPlain) } : question;
   });
 }
 
