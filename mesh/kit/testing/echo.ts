@@ -31,12 +31,9 @@ export const echo = defineService({
   },
 });
 
-/** Creates an echo whose stream ends when `release` is called. */
+/** Creates an echo whose streams wait for `release`: one behind its first message, and `lateStream` before it. */
 export function createSlowEcho() {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const service = defineService({
     name: 'echo',
     contracts: [EchoService],
@@ -49,23 +46,6 @@ export function createSlowEcho() {
           await released;
           yield { text: 'last' };
         },
-      },
-      close: async () => {},
-    }),
-  });
-  return { service, release };
-}
-
-/** Creates an echo whose streams say nothing until `release` is called, then "late". */
-export function createSilentEcho() {
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const service = defineService({
-    name: 'echo',
-    contracts: [EchoService],
-    config: () => ({}),
-    needs: {},
-    create: async () => ({
-      impl: {
         async *lateStream() {
           await released;
           yield { text: 'late' };

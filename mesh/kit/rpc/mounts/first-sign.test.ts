@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
-import { createSilentEcho } from '../../testing/echo.ts';
+import { createSlowEcho } from '../../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
 import { startTestPipe, type TestPipe } from '../../testing/pipe.ts';
 
-const { service, release } = createSilentEcho();
+const { service, release } = createSlowEcho();
 let mesh: TestMesh;
 let pipe: TestPipe;
 beforeAll(async () => {
