@@ -9,7 +9,7 @@ const pdfium = loadPdfium();
 
 /** Returns the words of each page of a PDF, with those of a table row together, as the parser reads them. */
 export async function pageTextsOf(bytes: Uint8Array): Promise<string[]> {
-  const laidOut: LaidOut = { title: '', pages: [], unreadPages: [] };
+  const laidOut: LaidOut = { title: '', pages: [], unreadPages: [], hiddenCount: 0 };
   for await (const _ of layOut(await pdfium, bytes, undefined, laidOut));
   const texts: string[] = [];
   const add = (page: number, text: string) => {

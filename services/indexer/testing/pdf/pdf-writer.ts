@@ -10,6 +10,8 @@ export interface PdfText {
   size?: number;
   isBold?: boolean;
   isInvisible?: boolean;
+  /** Red, green and blue, 0 to 1; black by default. */
+  color?: readonly [number, number, number];
   /** Quarter turns against the clock. */
   turns?: number;
   /** Whether its characters are one below the other. */
@@ -33,6 +35,9 @@ export interface PdfPage {
   tags?: PdfTag[];
   /** An image over the whole page: red, green, blue and alpha of each pixel. */
   bitmap?: { width: number; height: number; pixels: Uint8Array };
+  /** Operators before and after all texts; their places are from the lower left corner. */
+  below?: string;
+  above?: string;
   /** Degrees, clockwise. */
   rotate?: number;
 }
@@ -128,7 +133,7 @@ function assemble(objects: readonly (string | Buffer)[], trailer: string): Uint8
   return Buffer.concat(parts);
 }
 
-function contentOf({ texts = [], lines = [], images = [], tags, bitmap }: PdfPage): string {
+function contentOf({ texts = [], lines = [], images = [], tags, bitmap, below = '', above = '' }: PdfPage): string {
   const drawn = [
     ...(bitmap === undefined ? [] : [`q ${width} 0 0 ${height} 0 0 cm /S Do Q`]),
     ...images.map(([x, y, w, h]) => `q ${w} 0 0 ${h} ${x} ${height - y - h} cm /I Do Q`),
@@ -137,9 +142,11 @@ function contentOf({ texts = [], lines = [], images = [], tags, bitmap }: PdfPag
   const tagged = new Set(tags === undefined ? [] : tags.flatMap(textsIn));
   return [
     ...drawn,
+    below,
     ...texts.map((one, index) =>
       tagged.has(index) ? `/Span << /MCID ${index} >> BDC ${textOf(one)} EMC` : textOf(one),
     ),
+    above,
   ].join('\n');
 }
 
@@ -155,7 +162,17 @@ function textsIn({ texts = [], children = [] }: PdfTag): number[] {
 }
 
 function textOf(one: PdfText): string {
-  const { text, x, y, size = 10, isBold = false, isInvisible = false, turns = 0, isDown = false } = one;
+  const {
+    text,
+    x,
+    y,
+    size = 10,
+    isBold = false,
+    isInvisible = false,
+    turns = 0,
+    isDown = false,
+    color = [0, 0, 0],
+  } = one;
   if (isDown) {
     const characters = [...text].map((character, index) =>
       textOf({ ...one, text: character, y: y + index * size * 1.1, isDown: false }),
@@ -172,7 +189,7 @@ function textOf(one: PdfText): string {
     [0, -1],
   ] as const;
   const [cos, sin] = directions[turns] ?? directions[0];
-  return `BT /${font} ${size} Tf ${isInvisible ? 3 : 0} Tr ${cos} ${sin} ${-sin} ${cos} ${x} ${height - y} Tm ${shown} Tj ET`;
+  return `BT ${color.join(' ')} rg /${font} ${size} Tf ${isInvisible ? 3 : 0} Tr ${cos} ${sin} ${-sin} ${cos} ${x} ${height - y} Tm ${shown} Tj ET`;
 }
 
 function rootOf(pages: readonly PdfPage[], objects: (string | Buffer)[], elements: readonly number[]): string {

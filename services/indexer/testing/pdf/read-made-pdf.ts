@@ -1,6 +1,6 @@
 import { loadPdfium } from '../../adapters/parser/pdf/pdfium/library.ts';
 import { readPdf } from '../../adapters/parser/pdf/read-pdf.ts';
-import type { ParsedDocument, ParseFailure } from '../../parse/parser.ts';
+import type { ParsedDocument, ParseFailure, ParseNote } from '../../parse/parser.ts';
 import { type PdfPage, type PdfText, writePdf } from './pdf-writer.ts';
 
 const pdfium = loadPdfium();
@@ -9,6 +9,7 @@ const pdfium = loadPdfium();
 export interface MadePdf {
   document: ParsedDocument;
   failures: ParseFailure[];
+  notes: ParseNote[];
   /** Kind and text of each block. */
   blocks: [kind: string, text: string][];
   /** Texts of the blocks. */
@@ -19,15 +20,17 @@ export interface MadePdf {
 export async function readBytes(bytes: Uint8Array, password?: string): Promise<MadePdf> {
   const file = { path: 'manual.pdf', mediaType: '', sizeBytes: bytes.byteLength, password };
   const failures: ParseFailure[] = [];
+  const notes: ParseNote[] = [];
   let document: ParsedDocument | undefined;
   for await (const parsed of readPdf(await pdfium, file, bytes)) {
     if (parsed.kind === 'document') document = parsed.document;
     if (parsed.kind === 'failure') failures.push(parsed.failure);
+    if (parsed.kind === 'note') notes.push(parsed.note);
   }
   if (document === undefined) throw new Error('no document');
   const { text } = document;
   const blocks = document.blocks.map(({ kind, start, end }): [string, string] => [kind, text.slice(start, end)]);
-  return { document, failures, blocks, texts: blocks.map(([, one]) => one) };
+  return { document, failures, notes, blocks, texts: blocks.map(([, one]) => one) };
 }
 
 /** Reads a PDF with these pages. */

@@ -1,8 +1,16 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { cleanLine, clip } from '../../../parse/clean.ts';
 import { stemOf } from '../../../parse/file-name.ts';
 import type { Ocr } from '../../../parse/ocr.ts';
-import { failed, type Parsed, type ParsedDocument, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
+import {
+  failed,
+  noted,
+  type Parsed,
+  type ParsedDocument,
+  type SourceFile,
+  UnreadableError,
+} from '../../../parse/parser.ts';
 import { findHeadings } from './document/headings.ts';
 import { type JoinedTable, joinTables } from './document/join-tables.ts';
 import { joinParagraphs, type Piece } from './document/paragraphs.ts';
@@ -21,6 +29,8 @@ export interface LaidOut {
   title: string;
   pages: LaidOutPage[];
   unreadPages: number[];
+  /** Characters that were left out because a reader cannot see them. */
+  hiddenCount: number;
 }
 
 const titleLengthMax = 200;
@@ -32,11 +42,13 @@ const progressEveryPages = 5;
 
 /** Yields the document in a PDF, and a failure for the pages that need OCR. Throws UnreadableError if nothing can be read. */
 export async function* readPdf(pdfium: Pdfium, file: SourceFile, bytes: Uint8Array, ocr?: Ocr): AsyncIterable<Parsed> {
-  const laidOut: LaidOut = { title: '', pages: [], unreadPages: [] };
+  const laidOut: LaidOut = { title: '', pages: [], unreadPages: [], hiddenCount: 0 };
   for await (const pageNumber of layOut(pdfium, bytes, file.password, laidOut, ocr)) {
     if (ocr !== undefined || pageNumber % progressEveryPages === 0) yield { kind: 'progress' };
   }
-  const { pages, unreadPages } = laidOut;
+  const { pages, unreadPages, hiddenCount } = laidOut;
+  if (hiddenCount > 0)
+    yield noted(NoteKind.HIDDEN_SKIPPED, hiddenCount, 'text that no reader of the pages sees was left out');
   const parts = partsOf(pages);
   if (parts.length === 0)
     throw unreadPages.length > 0 ? needsOcr(unreadPages) : new UnreadableError('has no text on its pages');
@@ -57,6 +69,7 @@ export async function* layOut(
     into.title = document.title;
     for (let number = 1; number <= document.pageCount; number++) {
       const page = readPage(pdfium, document.pointer, number, document.isTagged);
+      into.hiddenCount += page.hiddenCount;
       let elements: readonly Element[] = [];
       if (!isUnread(page)) elements = taggedElements(page) ?? elementsOf(page);
       else if (ocr !== undefined) {

@@ -6,19 +6,31 @@ import type { Placement } from './placement.ts';
 const glyphsMax = 200_000;
 
 /** What all characters of a text object share. */
-type Style = Pick<PlacedGlyph, 'size' | 'isBold' | 'contentId' | 'turns'>;
+interface Style extends Pick<PlacedGlyph, 'size' | 'isBold' | 'contentId' | 'turns'> {
+  isHidden: boolean;
+}
 
-/** Reads the characters of a page in the order of the file. */
-export function readGlyphs(pdfium: Pdfium, page: number, placement: Placement): PlacedGlyph[] {
+/** Size of a font, in points, below which its characters are no text for a reader. */
+const sizeMin = 1;
+
+/** Characters of a page, and how many of it are left out because a reader cannot see them. */
+export interface Glyphs {
+  glyphs: PlacedGlyph[];
+  hiddenCount: number;
+}
+
+/** Reads the characters of a page in the order of the file; `hidden`: text objects that a reader cannot see. */
+export function readGlyphs(pdfium: Pdfium, page: number, placement: Placement, hidden: ReadonlySet<number>): Glyphs {
   const { call } = pdfium;
   const text = call.FPDFText_LoadPage(page);
-  if (text === 0) return [];
+  if (text === 0) return { glyphs: [], hiddenCount: 0 };
   const styles = new Map<number, Style>();
   const styleOf = (index: number): Style => {
     const object = call.FPDFText_GetTextObject(text, index);
     let style = styles.get(object);
     if (style === undefined) {
-      style = readStyle(pdfium, text, index, object, placement);
+      const read = readStyle(pdfium, text, index, object, placement);
+      style = { ...read, isHidden: hidden.has(object) || (read.size > 0 && read.size < sizeMin) };
       styles.set(object, style);
     }
     return style;
@@ -35,6 +47,7 @@ export function readGlyphs(pdfium: Pdfium, page: number, placement: Placement): 
     } as const;
   };
   const all: PlacedGlyph[] = [];
+  let hiddenCount = 0;
   let follows: Glyph['follows'] = 'line';
   let high = '';
   try {
@@ -56,9 +69,10 @@ export function readGlyphs(pdfium: Pdfium, page: number, placement: Placement): 
       }
       character = high + character;
       high = '';
-      const glyph = place(index);
-      if (glyph !== undefined) {
-        const { size, isBold, contentId, turns } = styleOf(index);
+      const { size, isBold, contentId, turns, isHidden } = styleOf(index);
+      const glyph = isHidden ? undefined : place(index);
+      if (isHidden) hiddenCount++;
+      else if (glyph !== undefined) {
         all.push({ ...glyph, text: character.toWellFormed(), follows, size, isBold, contentId, turns });
       }
       follows = 'glyph';
@@ -66,10 +80,16 @@ export function readGlyphs(pdfium: Pdfium, page: number, placement: Placement): 
   } finally {
     call.FPDFText_ClosePage(text);
   }
-  return all;
+  return { glyphs: all, hiddenCount };
 }
 
-function readStyle(pdfium: Pdfium, text: number, index: number, object: number, { quarterTurns }: Placement): Style {
+function readStyle(
+  pdfium: Pdfium,
+  text: number,
+  index: number,
+  object: number,
+  { quarterTurns }: Placement,
+): Omit<Style, 'isHidden'> {
   const { call } = pdfium;
   const at = pdfium.allocate(24);
   const isKnown = call.FPDFText_GetMatrix(text, index, at) !== 0;

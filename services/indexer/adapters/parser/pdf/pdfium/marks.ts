@@ -1,5 +1,7 @@
 import type { Point, Rule } from '../layout/geometry.ts';
+import { drawModeOf } from './draw-mode.ts';
 import type { Pdfium } from './library.ts';
+import { apply, identity, type Matrix, matrixOf, multiply } from './matrix.ts';
 import type { Placement } from './placement.ts';
 
 /** What a page shows beside text. */
@@ -19,9 +21,6 @@ const segments = { line: 0, bezier: 1, move: 2 };
 const limits = { objects: 20_000, segments: 100_000, depth: 8, rules: 5000 };
 /** Greatest thickness and smallest length of a rule, in points. */
 const ruleShape = { thickness: 2.5, length: 4 };
-
-type Matrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
-const identity: Matrix = [1, 0, 0, 1, 0, 0];
 
 /** Reads the rules of a page, and how much else is drawn on it. */
 export function readMarks(pdfium: Pdfium, page: number, placement: Placement): Marks {
@@ -65,7 +64,8 @@ export function readMarks(pdfium: Pdfium, page: number, placement: Placement): M
   const addPath = (object: number, outer: Matrix): void => {
     const toPage = multiply(matrixOf(pdfium, object), outer);
     let parts = 0;
-    for (const points of pathsOf(object, toPage)) parts += addRules(points, marks.rules, isFilled(pdfium, object));
+    const { isFilled, isStroked } = drawModeOf(pdfium, object);
+    for (const points of pathsOf(object, toPage)) parts += addRules(points, marks.rules, isFilled && !isStroked);
     if (parts === 0) marks.drawingCount++;
   };
   const pathsOf = (object: number, toPage: Matrix): Point[][] => {
@@ -91,15 +91,6 @@ export function readMarks(pdfium: Pdfium, page: number, placement: Placement): M
   for (let index = 0; index < count; index++) visit(call.FPDFPage_GetObject(page, index), identity, 0);
   marks.imageShare = Math.min(1, marks.imageShare);
   return marks;
-}
-
-function isFilled(pdfium: Pdfium, object: number): boolean {
-  const modes = pdfium.allocate(8);
-  pdfium.bytes().fill(0, modes, modes + 8);
-  pdfium.call.FPDFPath_GetDrawMode(object, modes, modes + 4);
-  const [fill = 0, stroke = 0] = new Int32Array(pdfium.bytes().buffer, modes, 2);
-  pdfium.free(modes);
-  return fill !== 0 && stroke === 0;
 }
 
 /** Adds the straight parts of a path; returns how many there are. A thin area is one rule along its length. */
@@ -131,21 +122,4 @@ function addRules(points: readonly Point[], rules: Rule[], isFill: boolean): num
     });
   }
   return count;
-}
-
-function matrixOf(pdfium: Pdfium, object: number): Matrix {
-  const at = pdfium.allocate(24);
-  const isKnown = pdfium.call.FPDFPageObj_GetMatrix(object, at) !== 0;
-  const [a = 1, b = 0, c = 0, d = 1, e = 0, f = 0] = isKnown ? new Float32Array(pdfium.bytes().buffer, at, 6) : [];
-  pdfium.free(at);
-  return [a, b, c, d, e, f];
-}
-
-/** Returns the matrix that applies `inner` first. */
-function multiply([a, b, c, d, e, f]: Matrix, [A, B, C, D, E, F]: Matrix): Matrix {
-  return [a * A + b * C, a * B + b * D, c * A + d * C, c * B + d * D, e * A + f * C + E, e * B + f * D + F];
-}
-
-function apply([a, b, c, d, e, f]: Matrix, x: number, y: number): Point {
-  return [a * x + c * y + e, b * x + d * y + f];
 }

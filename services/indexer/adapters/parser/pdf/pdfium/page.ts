@@ -2,6 +2,7 @@ import { UnreadableError } from '../../../../parse/parser.ts';
 import type { Rule } from '../layout/geometry.ts';
 import { type Writing, writingsOf } from '../layout/writing.ts';
 import { readGlyphs } from './glyphs.ts';
+import { findHiddenTexts } from './hidden.ts';
 import type { Pdfium } from './library.ts';
 import { type Marks, readMarks } from './marks.ts';
 import { placementOf } from './placement.ts';
@@ -15,6 +16,8 @@ export interface PageContent extends Omit<Marks, 'rules'> {
   height: number;
   /** Its text, each direction of writing apart; most of it first. */
   writings: Writing[];
+  /** Characters that a reader of the page cannot see; they are in no writing. */
+  hiddenCount: number;
   rules: Rule[];
   /** Its structure elements; empty if it has none. */
   tags: Tag[];
@@ -36,8 +39,12 @@ export function readPage(pdfium: Pdfium, document: number, number: number, isTag
   return withPage(pdfium, document, number, (page) => {
     const placement = placementOf(pdfium, page);
     const { width, height } = placement;
-    const writings = writingsOf(readGlyphs(pdfium, page, placement), placement);
+    const hidden = findHiddenTexts(pdfium, page, placement);
+    const { glyphs, hiddenCount } = readGlyphs(pdfium, page, placement, hidden);
+    const writings = writingsOf(glyphs, placement);
     const tags = isTagged ? readTags(pdfium, page) : [];
-    return { number, width, height, writings, tags, ...readMarks(pdfium, page, placement) };
+    const marks = readMarks(pdfium, page, placement);
+    const textCount = marks.textCount - hidden.size;
+    return { number, width, height, writings, hiddenCount, tags, ...marks, textCount };
   });
 }
