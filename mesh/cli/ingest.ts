@@ -176,7 +176,8 @@ function summary(job: Job): string {
   ] as const;
   const counts = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const nothing = Number(progress?.indexedCount ?? 0) + Number(progress?.removedCount ?? 0) === 0;
-  return `${documents} documents: ${counts.join(', ') || 'none'}${nothing ? ' — nothing changed' : ''}`;
+  const version = job.state === JobState.HELD ? ' in the held version' : '';
+  return `${documents} documents${version}: ${counts.join(', ') || 'none'}${nothing ? ' — nothing changed' : ''}`;
 }
 
 function heldMessage({ jobId, gate }: Job): string {

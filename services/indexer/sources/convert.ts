@@ -48,6 +48,8 @@ export function toSourceRun(row: RunRow): SourceRun {
     accessCount: BigInt(counts.accessCount),
     isListingComplete: counts.isListingComplete,
     error: row.error,
+    // Runs of the release before have none.
+    failures: counts.failures ?? [],
     jobIds: JSON.parse(row.job_ids) as string[],
   });
 }

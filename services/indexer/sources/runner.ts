@@ -1,10 +1,9 @@
 import { SourceRunState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
-import { toRpcError } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { sleep } from '#kit/base/streams.ts';
-import { HttpFailure, toProviderError } from '#kit/http/failure.ts';
 import type { OpenSource } from './open-source.ts';
+import { problemOf } from './problem.ts';
 import type { EntryStore } from './records/entry-store.ts';
 import type { RunStore } from './records/run-store.ts';
 import {
@@ -72,7 +71,8 @@ export async function runSource(lease: SourceLease, deps: RunnerDeps, stopping: 
     const end = isDryRun ? ({ kind: 'counted' } as const) : ({ kind: 'succeeded', nextRunAtMs: nextAtMs } as const);
     await deps.sources.end(lease, end, (tx) => report(SourceRunState.SUCCEEDED, '', tx));
     deps.metrics.ended(settings.adapter, 'succeeded', isDryRun ? undefined : counts);
-    log.info({ event: 'source_run_ended', ...counts, dry_run: isDryRun }, 'source run ended');
+    const { failures: _, ...figures } = counts;
+    log.info({ event: 'source_run_ended', ...figures, dry_run: isDryRun }, 'source run ended');
   } catch (thrown) {
     over.abort();
     await renewing;
@@ -116,12 +116,6 @@ async function fail(
 /** The process ends: runs stop, and continue later. */
 export class RunnerStoppedError extends Error {
   override readonly name = 'RunnerStoppedError';
-}
-
-/** Returns what an operator reads of a failure; never text of a document or a secret. */
-export function problemOf(error: unknown, adapter: string, nowMs: number): { message: string; retryAfterMs: number } {
-  const retryAfterMs = error instanceof HttpFailure ? (error.retryAfterMs(nowMs) ?? 0) : 0;
-  return { message: toRpcError(toProviderError(adapter, error, nowMs)).rawMessage, retryAfterMs };
 }
 
 /** Renews the lease and reports at an interval. Aborts the run if the lease is lost or the source was paused. */

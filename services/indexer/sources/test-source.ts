@@ -1,4 +1,4 @@
-import { problemOf } from './runner.ts';
+import { problemOf } from './problem.ts';
 import type { Source } from './source.ts';
 
 /** What a test of a place found. */

@@ -18,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/source.proto.
  */
 export const file_ragmesh_indexer_v1_source: GenFile = /*@__PURE__*/
-  fileDesc("Ch9yYWdtZXNoL2luZGV4ZXIvdjEvc291cmNlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEiywQKDlNvdXJjZVNldHRpbmdzEjUKBG5hbWUYASABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBI3CgZjb3JwdXMYAiABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIoCgdhZGFwdGVyGAMgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGgoIc2NoZWR1bGUYBSABKAlCCLpIBXIDGIABEjUKDmRlZmF1bHRfYWNjZXNzGAYgASgLMh0ucmFnbWVzaC5jb21tb24udjEuQWNjZXNzTGlzdBIYChBzeW5jX3Blcm1pc3Npb25zGAcgASgIEkMKDmdyb3VwX21hcHBpbmdzGAggAygLMiAucmFnbWVzaC5pbmRleGVyLnYxLkdyb3VwTWFwcGluZ0IJukgGkgEDEOgHEikKE21heF9yZW1vdmFsX3BlcmNlbnQYCSABKA1CB7pIBCoCGGRIAIgBARItChNyZXF1ZXN0c19wZXJfbWludXRlGAogASgNQgu6SAgqBhjg1AMoAUgBiAEBEiYKDWxpc3RpbmdfaG91cnMYCyABKA1CCrpIByoFGLhEKAFIAogBAUIWChRfbWF4X3JlbW92YWxfcGVyY2VudEIWChRfcmVxdWVzdHNfcGVyX21pbnV0ZUIQCg5fbGlzdGluZ19ob3VycyJSCgxHcm91cE1hcHBpbmcSIAoMc291cmNlX2dyb3VwGAEgASgJQgq6SAdyBRABGIACEiAKBWdyb3VwGAIgASgJQhG6SA5yDBABGIABMgVeW14qXSL9AgoGU291cmNlEhEKCXNvdXJjZV9pZBgBIAEoCRI0CghzZXR0aW5ncxgCIAEoCzIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTZXR0aW5ncxIuCgVzdGF0ZRgDIAEoDjIfLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTdGF0ZRIvCgtuZXh0X3J1bl9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZW50cnlfY291bnQYBSABKAQSGgoSaGVsZF9yZW1vdmFsX2NvdW50GAYgASgEEhUKDWZhaWx1cmVfY291bnQYByABKA0SDQoFZXJyb3IYCCABKAkSEgoKY3JlYXRlZF9ieRgJIAEoCRIuCgpjcmVhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKBAwoJU291cmNlUnVuEg4KBnJ1bl9pZBgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VSdW5TdGF0ZRISCgppc19kcnlfcnVuGAMgASgIEi4KCnN0YXJ0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxsaXN0ZWRfY291bnQYBiABKAQSFQoNY2hhbmdlZF9jb3VudBgHIAEoBBIVCg1yZW1vdmVkX2NvdW50GAggASgEEhIKCmhlbGRfY291bnQYCSABKAQSFAoMZmFpbGVkX2NvdW50GAogASgEEhQKDGFjY2Vzc19jb3VudBgLIAEoBBIbChNpc19saXN0aW5nX2NvbXBsZXRlGAwgASgIEg0KBWVycm9yGA0gASgJEg8KB2pvYl9pZHMYDiADKAkiUwoTQ3JlYXRlU291cmNlUmVxdWVzdBI8CghzZXR0aW5ncxgBIAEoCzIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTZXR0aW5nc0IGukgDyAEBIkIKFENyZWF0ZVNvdXJjZVJlc3BvbnNlEioKBnNvdXJjZRgBIAEoCzIaLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2UicQoTVXBkYXRlU291cmNlUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQBI8CghzZXR0aW5ncxgCIAEoCzIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTZXR0aW5nc0IGukgDyAEBIkIKFFVwZGF0ZVNvdXJjZVJlc3BvbnNlEioKBnNvdXJjZRgBIAEoCzIaLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2UiMAoQR2V0U291cmNlUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQCI/ChFHZXRTb3VyY2VSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlIk8KEkxpc3RTb3VyY2VzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIlsKE0xpc3RTb3VyY2VzUmVzcG9uc2USKwoHc291cmNlcxgBIAMoCzIaLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KE0RlbGV0ZVNvdXJjZVJlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEASGAoQcmVtb3ZlX2RvY3VtZW50cxgCIAEoCCImChREZWxldGVTb3VyY2VSZXNwb25zZRIOCgZqb2JfaWQYASABKAkifAoRVGVzdFNvdXJjZVJlcXVlc3QSHgoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEBIABI2CghzZXR0aW5ncxgCIAEoCzIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTZXR0aW5nc0gAQg8KBnNvdXJjZRIFukgCCAEiYAoSVGVzdFNvdXJjZVJlc3BvbnNlEg8KB3Byb2JsZW0YASABKAkSEQoJZW50cnlfaWRzGAIgAygJEhIKCnNpemVfYnl0ZXMYAyABKAQSEgoKbWVkaWFfdHlwZRgEIAEoCSJPChBSdW5Tb3VyY2VSZXF1ZXN0EhwKCXNvdXJjZV9pZBgBIAEoCUIJukgGcgQQARhAEg8KB2RyeV9ydW4YAiABKAgSDAoEZnVsbBgDIAEoCCI/ChFSdW5Tb3VyY2VSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlIjIKElBhdXNlU291cmNlUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQCJBChNQYXVzZVNvdXJjZVJlc3BvbnNlEioKBnNvdXJjZRgBIAEoCzIaLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2UiMwoTUmVzdW1lU291cmNlUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQCJCChRSZXN1bWVTb3VyY2VSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlInAKFUxpc3RTb3VyY2VSdW5zUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl4KFkxpc3RTb3VyY2VSdW5zUmVzcG9uc2USKwoEcnVucxgBIAMoCzIdLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VSdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInUKGkxpc3RTb3VyY2VEZWxldGlvbnNSZXF1ZXN0EhwKCXNvdXJjZV9pZBgBIAEoCUIJukgGcgQQARhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiSQobTGlzdFNvdXJjZURlbGV0aW9uc1Jlc3BvbnNlEhEKCWVudHJ5X2lkcxgBIAMoCRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiXQoXQXBwcm92ZURlbGV0aW9uc1JlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEASJAoNcmVtb3ZhbF9jb3VudBgCIAEoBEINukgKMggYgJTr3AMoASJGChhBcHByb3ZlRGVsZXRpb25zUmVzcG9uc2USKgoGc291cmNlGAEgASgLMhoucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZSp4CgtTb3VyY2VTdGF0ZRIcChhTT1VSQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRTT1VSQ0VfU1RBVEVfV0FJVElORxABEhgKFFNPVVJDRV9TVEFURV9SVU5OSU5HEAISFwoTU09VUkNFX1NUQVRFX1BBVVNFRBADKqsBCg5Tb3VyY2VSdW5TdGF0ZRIgChxTT1VSQ0VfUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYU09VUkNFX1JVTl9TVEFURV9SVU5OSU5HEAESHgoaU09VUkNFX1JVTl9TVEFURV9TVUNDRUVERUQQAhIbChdTT1VSQ0VfUlVOX1NUQVRFX0ZBSUxFRBADEhwKGFNPVVJDRV9SVU5fU1RBVEVfU1RPUFBFRBAEMoILCg1Tb3VyY2VTZXJ2aWNlEnAKDENyZWF0ZVNvdXJjZRInLnJhZ21lc2guaW5kZXhlci52MS5DcmVhdGVTb3VyY2VSZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLkNyZWF0ZVNvdXJjZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEnAKDFVwZGF0ZVNvdXJjZRInLnJhZ21lc2guaW5kZXhlci52MS5VcGRhdGVTb3VyY2VSZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLlVwZGF0ZVNvdXJjZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEmoKCUdldFNvdXJjZRIkLnJhZ21lc2guaW5kZXhlci52MS5HZXRTb3VyY2VSZXF1ZXN0GiUucmFnbWVzaC5pbmRleGVyLnYxLkdldFNvdXJjZVJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnAKC0xpc3RTb3VyY2VzEiYucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RTb3VyY2VzUmVxdWVzdBonLnJhZ21lc2guaW5kZXhlci52MS5MaXN0U291cmNlc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnEKDERlbGV0ZVNvdXJjZRInLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVTb3VyY2VSZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLkRlbGV0ZVNvdXJjZVJlc3BvbnNlIg6iuxgKCLDqARABGAIgBBJuCgpUZXN0U291cmNlEiUucmFnbWVzaC5pbmRleGVyLnYxLlRlc3RTb3VyY2VSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLlRlc3RTb3VyY2VSZXNwb25zZSIRkAIBorsYCgjg1AMQAxgCIAQSZwoJUnVuU291cmNlEiQucmFnbWVzaC5pbmRleGVyLnYxLlJ1blNvdXJjZVJlcXVlc3QaJS5yYWdtZXNoLmluZGV4ZXIudjEuUnVuU291cmNlUmVzcG9uc2UiDaK7GAkIiCcQARgCIAQSbQoLUGF1c2VTb3VyY2USJi5yYWdtZXNoLmluZGV4ZXIudjEuUGF1c2VTb3VyY2VSZXF1ZXN0GicucmFnbWVzaC5pbmRleGVyLnYxLlBhdXNlU291cmNlUmVzcG9uc2UiDaK7GAkIiCcQARgCIAQScAoMUmVzdW1lU291cmNlEicucmFnbWVzaC5pbmRleGVyLnYxLlJlc3VtZVNvdXJjZVJlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuUmVzdW1lU291cmNlUmVzcG9uc2UiDaK7GAkIiCcQARgCIAQSeQoOTGlzdFNvdXJjZVJ1bnMSKS5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdFNvdXJjZVJ1bnNSZXF1ZXN0GioucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RTb3VyY2VSdW5zUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQSiAEKE0xpc3RTb3VyY2VEZWxldGlvbnMSLi5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdFNvdXJjZURlbGV0aW9uc1JlcXVlc3QaLy5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdFNvdXJjZURlbGV0aW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnwKEEFwcHJvdmVEZWxldGlvbnMSKy5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZURlbGV0aW9uc1JlcXVlc3QaLC5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZURlbGV0aW9uc1Jlc3BvbnNlIg2iuxgJCIgnEAEYAiAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch9yYWdtZXNoL2luZGV4ZXIvdjEvc291cmNlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEiywQKDlNvdXJjZVNldHRpbmdzEjUKBG5hbWUYASABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBI3CgZjb3JwdXMYAiABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIoCgdhZGFwdGVyGAMgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGgoIc2NoZWR1bGUYBSABKAlCCLpIBXIDGIABEjUKDmRlZmF1bHRfYWNjZXNzGAYgASgLMh0ucmFnbWVzaC5jb21tb24udjEuQWNjZXNzTGlzdBIYChBzeW5jX3Blcm1pc3Npb25zGAcgASgIEkMKDmdyb3VwX21hcHBpbmdzGAggAygLMiAucmFnbWVzaC5pbmRleGVyLnYxLkdyb3VwTWFwcGluZ0IJukgGkgEDEOgHEikKE21heF9yZW1vdmFsX3BlcmNlbnQYCSABKA1CB7pIBCoCGGRIAIgBARItChNyZXF1ZXN0c19wZXJfbWludXRlGAogASgNQgu6SAgqBhjg1AMoAUgBiAEBEiYKDWxpc3RpbmdfaG91cnMYCyABKA1CCrpIByoFGLhEKAFIAogBAUIWChRfbWF4X3JlbW92YWxfcGVyY2VudEIWChRfcmVxdWVzdHNfcGVyX21pbnV0ZUIQCg5fbGlzdGluZ19ob3VycyJSCgxHcm91cE1hcHBpbmcSIAoMc291cmNlX2dyb3VwGAEgASgJQgq6SAdyBRABGIACEiAKBWdyb3VwGAIgASgJQhG6SA5yDBABGIABMgVeW14qXSL9AgoGU291cmNlEhEKCXNvdXJjZV9pZBgBIAEoCRI0CghzZXR0aW5ncxgCIAEoCzIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTZXR0aW5ncxIuCgVzdGF0ZRgDIAEoDjIfLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VTdGF0ZRIvCgtuZXh0X3J1bl9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZW50cnlfY291bnQYBSABKAQSGgoSaGVsZF9yZW1vdmFsX2NvdW50GAYgASgEEhUKDWZhaWx1cmVfY291bnQYByABKA0SDQoFZXJyb3IYCCABKAkSEgoKY3JlYXRlZF9ieRgJIAEoCRIuCgpjcmVhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK7AwoJU291cmNlUnVuEg4KBnJ1bl9pZBgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2VSdW5TdGF0ZRISCgppc19kcnlfcnVuGAMgASgIEi4KCnN0YXJ0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxsaXN0ZWRfY291bnQYBiABKAQSFQoNY2hhbmdlZF9jb3VudBgHIAEoBBIVCg1yZW1vdmVkX2NvdW50GAggASgEEhIKCmhlbGRfY291bnQYCSABKAQSFAoMZmFpbGVkX2NvdW50GAogASgEEhQKDGFjY2Vzc19jb3VudBgLIAEoBBIbChNpc19saXN0aW5nX2NvbXBsZXRlGAwgASgIEg0KBWVycm9yGA0gASgJEg8KB2pvYl9pZHMYDiADKAkSOAoIZmFpbHVyZXMYDyADKAsyJi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlRW50cnlGYWlsdXJlIjcKElNvdXJjZUVudHJ5RmFpbHVyZRIQCghlbnRyeV9pZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIlMKE0NyZWF0ZVNvdXJjZVJlcXVlc3QSPAoIc2V0dGluZ3MYASABKAsyIi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlU2V0dGluZ3NCBrpIA8gBASJCChRDcmVhdGVTb3VyY2VSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlInEKE1VwZGF0ZVNvdXJjZVJlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEASPAoIc2V0dGluZ3MYAiABKAsyIi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlU2V0dGluZ3NCBrpIA8gBASJCChRVcGRhdGVTb3VyY2VSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlIjAKEEdldFNvdXJjZVJlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEAiPwoRR2V0U291cmNlUmVzcG9uc2USKgoGc291cmNlGAEgASgLMhoucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZSJPChJMaXN0U291cmNlc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChNMaXN0U291cmNlc1Jlc3BvbnNlEisKB3NvdXJjZXMYASADKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJNChNEZWxldGVTb3VyY2VSZXF1ZXN0EhwKCXNvdXJjZV9pZBgBIAEoCUIJukgGcgQQARhAEhgKEHJlbW92ZV9kb2N1bWVudHMYAiABKAgiJgoURGVsZXRlU291cmNlUmVzcG9uc2USDgoGam9iX2lkGAEgASgJInwKEVRlc3RTb3VyY2VSZXF1ZXN0Eh4KCXNvdXJjZV9pZBgBIAEoCUIJukgGcgQQARhASAASNgoIc2V0dGluZ3MYAiABKAsyIi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlU2V0dGluZ3NIAEIPCgZzb3VyY2USBbpIAggBImAKElRlc3RTb3VyY2VSZXNwb25zZRIPCgdwcm9ibGVtGAEgASgJEhEKCWVudHJ5X2lkcxgCIAMoCRISCgpzaXplX2J5dGVzGAMgASgEEhIKCm1lZGlhX3R5cGUYBCABKAkiTwoQUnVuU291cmNlUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQBIPCgdkcnlfcnVuGAIgASgIEgwKBGZ1bGwYAyABKAgiPwoRUnVuU291cmNlUmVzcG9uc2USKgoGc291cmNlGAEgASgLMhoucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZSIyChJQYXVzZVNvdXJjZVJlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEAiQQoTUGF1c2VTb3VyY2VSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlIjMKE1Jlc3VtZVNvdXJjZVJlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEAiQgoUUmVzdW1lU291cmNlUmVzcG9uc2USKgoGc291cmNlGAEgASgLMhoucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZSJwChVMaXN0U291cmNlUnVuc1JlcXVlc3QSHAoJc291cmNlX2lkGAEgASgJQgm6SAZyBBABGEASGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJeChZMaXN0U291cmNlUnVuc1Jlc3BvbnNlEisKBHJ1bnMYASADKAsyHS5yYWdtZXNoLmluZGV4ZXIudjEuU291cmNlUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ1ChpMaXN0U291cmNlRGVsZXRpb25zUmVxdWVzdBIcCglzb3VyY2VfaWQYASABKAlCCbpIBnIEEAEYQBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIIkkKG0xpc3RTb3VyY2VEZWxldGlvbnNSZXNwb25zZRIRCgllbnRyeV9pZHMYASADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIl0KF0FwcHJvdmVEZWxldGlvbnNSZXF1ZXN0EhwKCXNvdXJjZV9pZBgBIAEoCUIJukgGcgQQARhAEiQKDXJlbW92YWxfY291bnQYAiABKARCDbpICjIIGICU69wDKAEiRgoYQXBwcm92ZURlbGV0aW9uc1Jlc3BvbnNlEioKBnNvdXJjZRgBIAEoCzIaLnJhZ21lc2guaW5kZXhlci52MS5Tb3VyY2UqeAoLU291cmNlU3RhdGUSHAoYU09VUkNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUU09VUkNFX1NUQVRFX1dBSVRJTkcQARIYChRTT1VSQ0VfU1RBVEVfUlVOTklORxACEhcKE1NPVVJDRV9TVEFURV9QQVVTRUQQAyqrAQoOU291cmNlUnVuU3RhdGUSIAocU09VUkNFX1JVTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGFNPVVJDRV9SVU5fU1RBVEVfUlVOTklORxABEh4KGlNPVVJDRV9SVU5fU1RBVEVfU1VDQ0VFREVEEAISGwoXU09VUkNFX1JVTl9TVEFURV9GQUlMRUQQAxIcChhTT1VSQ0VfUlVOX1NUQVRFX1NUT1BQRUQQBDKCCwoNU291cmNlU2VydmljZRJwCgxDcmVhdGVTb3VyY2USJy5yYWdtZXNoLmluZGV4ZXIudjEuQ3JlYXRlU291cmNlUmVxdWVzdBooLnJhZ21lc2guaW5kZXhlci52MS5DcmVhdGVTb3VyY2VSZXNwb25zZSINorsYCQiIJxABGAIgBBJwCgxVcGRhdGVTb3VyY2USJy5yYWdtZXNoLmluZGV4ZXIudjEuVXBkYXRlU291cmNlUmVxdWVzdBooLnJhZ21lc2guaW5kZXhlci52MS5VcGRhdGVTb3VyY2VSZXNwb25zZSINorsYCQiIJxABGAIgBBJqCglHZXRTb3VyY2USJC5yYWdtZXNoLmluZGV4ZXIudjEuR2V0U291cmNlUmVxdWVzdBolLnJhZ21lc2guaW5kZXhlci52MS5HZXRTb3VyY2VSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJwCgtMaXN0U291cmNlcxImLnJhZ21lc2guaW5kZXhlci52MS5MaXN0U291cmNlc1JlcXVlc3QaJy5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdFNvdXJjZXNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJxCgxEZWxldGVTb3VyY2USJy5yYWdtZXNoLmluZGV4ZXIudjEuRGVsZXRlU291cmNlUmVxdWVzdBooLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVTb3VyY2VSZXNwb25zZSIOorsYCgiw6gEQARgCIAQSbgoKVGVzdFNvdXJjZRIlLnJhZ21lc2guaW5kZXhlci52MS5UZXN0U291cmNlUmVxdWVzdBomLnJhZ21lc2guaW5kZXhlci52MS5UZXN0U291cmNlUmVzcG9uc2UiEZACAaK7GAoI4NQDEAMYAiAEEmcKCVJ1blNvdXJjZRIkLnJhZ21lc2guaW5kZXhlci52MS5SdW5Tb3VyY2VSZXF1ZXN0GiUucmFnbWVzaC5pbmRleGVyLnYxLlJ1blNvdXJjZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEm0KC1BhdXNlU291cmNlEiYucmFnbWVzaC5pbmRleGVyLnYxLlBhdXNlU291cmNlUmVxdWVzdBonLnJhZ21lc2guaW5kZXhlci52MS5QYXVzZVNvdXJjZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEnAKDFJlc3VtZVNvdXJjZRInLnJhZ21lc2guaW5kZXhlci52MS5SZXN1bWVTb3VyY2VSZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLlJlc3VtZVNvdXJjZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEnkKDkxpc3RTb3VyY2VSdW5zEikucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RTb3VyY2VSdW5zUmVxdWVzdBoqLnJhZ21lc2guaW5kZXhlci52MS5MaXN0U291cmNlUnVuc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEogBChNMaXN0U291cmNlRGVsZXRpb25zEi4ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RTb3VyY2VEZWxldGlvbnNSZXF1ZXN0Gi8ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RTb3VyY2VEZWxldGlvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ8ChBBcHByb3ZlRGVsZXRpb25zEisucmFnbWVzaC5pbmRleGVyLnYxLkFwcHJvdmVEZWxldGlvbnNSZXF1ZXN0GiwucmFnbWVzaC5pbmRleGVyLnYxLkFwcHJvdmVEZWxldGlvbnNSZXNwb25zZSINorsYCQiIJxABGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Settings of a source.
@@ -333,6 +333,13 @@ export type SourceRun = Message<"ragmesh.indexer.v1.SourceRun"> & {
    * @generated from field: repeated string job_ids = 14;
    */
   jobIds: string[];
+
+  /**
+   * Entries that could not be read, the first 20.
+   *
+   * @generated from field: repeated ragmesh.indexer.v1.SourceEntryFailure failures = 15;
+   */
+  failures: SourceEntryFailure[];
 };
 
 /**
@@ -341,6 +348,34 @@ export type SourceRun = Message<"ragmesh.indexer.v1.SourceRun"> & {
  */
 export const SourceRunSchema: GenMessage<SourceRun> = /*@__PURE__*/
   messageDesc(file_ragmesh_indexer_v1_source, 3);
+
+/**
+ * An entry that a run could not read.
+ *
+ * @generated from message ragmesh.indexer.v1.SourceEntryFailure
+ */
+export type SourceEntryFailure = Message<"ragmesh.indexer.v1.SourceEntryFailure"> & {
+  /**
+   * Its id at the source.
+   *
+   * @generated from field: string entry_id = 1;
+   */
+  entryId: string;
+
+  /**
+   * What failed, and what to do.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.SourceEntryFailure.
+ * Use `create(SourceEntryFailureSchema)` to create a new message.
+ */
+export const SourceEntryFailureSchema: GenMessage<SourceEntryFailure> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_source, 4);
 
 /**
  * A source to define.
@@ -361,7 +396,7 @@ export type CreateSourceRequest = Message<"ragmesh.indexer.v1.CreateSourceReques
  * Use `create(CreateSourceRequestSchema)` to create a new message.
  */
 export const CreateSourceRequestSchema: GenMessage<CreateSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 4);
+  messageDesc(file_ragmesh_indexer_v1_source, 5);
 
 /**
  * The new source.
@@ -382,7 +417,7 @@ export type CreateSourceResponse = Message<"ragmesh.indexer.v1.CreateSourceRespo
  * Use `create(CreateSourceResponseSchema)` to create a new message.
  */
 export const CreateSourceResponseSchema: GenMessage<CreateSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 5);
+  messageDesc(file_ragmesh_indexer_v1_source, 6);
 
 /**
  * Names a source.
@@ -410,7 +445,7 @@ export type UpdateSourceRequest = Message<"ragmesh.indexer.v1.UpdateSourceReques
  * Use `create(UpdateSourceRequestSchema)` to create a new message.
  */
 export const UpdateSourceRequestSchema: GenMessage<UpdateSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 6);
+  messageDesc(file_ragmesh_indexer_v1_source, 7);
 
 /**
  * The source.
@@ -431,7 +466,7 @@ export type UpdateSourceResponse = Message<"ragmesh.indexer.v1.UpdateSourceRespo
  * Use `create(UpdateSourceResponseSchema)` to create a new message.
  */
 export const UpdateSourceResponseSchema: GenMessage<UpdateSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 7);
+  messageDesc(file_ragmesh_indexer_v1_source, 8);
 
 /**
  * Names a source.
@@ -452,7 +487,7 @@ export type GetSourceRequest = Message<"ragmesh.indexer.v1.GetSourceRequest"> & 
  * Use `create(GetSourceRequestSchema)` to create a new message.
  */
 export const GetSourceRequestSchema: GenMessage<GetSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 8);
+  messageDesc(file_ragmesh_indexer_v1_source, 9);
 
 /**
  * The source.
@@ -473,7 +508,7 @@ export type GetSourceResponse = Message<"ragmesh.indexer.v1.GetSourceResponse"> 
  * Use `create(GetSourceResponseSchema)` to create a new message.
  */
 export const GetSourceResponseSchema: GenMessage<GetSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 9);
+  messageDesc(file_ragmesh_indexer_v1_source, 10);
 
 /**
  * Selects sources.
@@ -501,7 +536,7 @@ export type ListSourcesRequest = Message<"ragmesh.indexer.v1.ListSourcesRequest"
  * Use `create(ListSourcesRequestSchema)` to create a new message.
  */
 export const ListSourcesRequestSchema: GenMessage<ListSourcesRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 10);
+  messageDesc(file_ragmesh_indexer_v1_source, 11);
 
 /**
  * Sources.
@@ -529,7 +564,7 @@ export type ListSourcesResponse = Message<"ragmesh.indexer.v1.ListSourcesRespons
  * Use `create(ListSourcesResponseSchema)` to create a new message.
  */
 export const ListSourcesResponseSchema: GenMessage<ListSourcesResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 11);
+  messageDesc(file_ragmesh_indexer_v1_source, 12);
 
 /**
  * Names a source.
@@ -557,7 +592,7 @@ export type DeleteSourceRequest = Message<"ragmesh.indexer.v1.DeleteSourceReques
  * Use `create(DeleteSourceRequestSchema)` to create a new message.
  */
 export const DeleteSourceRequestSchema: GenMessage<DeleteSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 12);
+  messageDesc(file_ragmesh_indexer_v1_source, 13);
 
 /**
  * The source is deleted.
@@ -578,7 +613,7 @@ export type DeleteSourceResponse = Message<"ragmesh.indexer.v1.DeleteSourceRespo
  * Use `create(DeleteSourceResponseSchema)` to create a new message.
  */
 export const DeleteSourceResponseSchema: GenMessage<DeleteSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 13);
+  messageDesc(file_ragmesh_indexer_v1_source, 14);
 
 /**
  * A place to test.
@@ -615,7 +650,7 @@ export type TestSourceRequest = Message<"ragmesh.indexer.v1.TestSourceRequest"> 
  * Use `create(TestSourceRequestSchema)` to create a new message.
  */
 export const TestSourceRequestSchema: GenMessage<TestSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 14);
+  messageDesc(file_ragmesh_indexer_v1_source, 15);
 
 /**
  * What was found.
@@ -657,7 +692,7 @@ export type TestSourceResponse = Message<"ragmesh.indexer.v1.TestSourceResponse"
  * Use `create(TestSourceResponseSchema)` to create a new message.
  */
 export const TestSourceResponseSchema: GenMessage<TestSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 15);
+  messageDesc(file_ragmesh_indexer_v1_source, 16);
 
 /**
  * Runs a source.
@@ -692,7 +727,7 @@ export type RunSourceRequest = Message<"ragmesh.indexer.v1.RunSourceRequest"> & 
  * Use `create(RunSourceRequestSchema)` to create a new message.
  */
 export const RunSourceRequestSchema: GenMessage<RunSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 16);
+  messageDesc(file_ragmesh_indexer_v1_source, 17);
 
 /**
  * The source.
@@ -713,7 +748,7 @@ export type RunSourceResponse = Message<"ragmesh.indexer.v1.RunSourceResponse"> 
  * Use `create(RunSourceResponseSchema)` to create a new message.
  */
 export const RunSourceResponseSchema: GenMessage<RunSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 17);
+  messageDesc(file_ragmesh_indexer_v1_source, 18);
 
 /**
  * Names a source.
@@ -734,7 +769,7 @@ export type PauseSourceRequest = Message<"ragmesh.indexer.v1.PauseSourceRequest"
  * Use `create(PauseSourceRequestSchema)` to create a new message.
  */
 export const PauseSourceRequestSchema: GenMessage<PauseSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 18);
+  messageDesc(file_ragmesh_indexer_v1_source, 19);
 
 /**
  * The source.
@@ -755,7 +790,7 @@ export type PauseSourceResponse = Message<"ragmesh.indexer.v1.PauseSourceRespons
  * Use `create(PauseSourceResponseSchema)` to create a new message.
  */
 export const PauseSourceResponseSchema: GenMessage<PauseSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 19);
+  messageDesc(file_ragmesh_indexer_v1_source, 20);
 
 /**
  * Names a source.
@@ -776,7 +811,7 @@ export type ResumeSourceRequest = Message<"ragmesh.indexer.v1.ResumeSourceReques
  * Use `create(ResumeSourceRequestSchema)` to create a new message.
  */
 export const ResumeSourceRequestSchema: GenMessage<ResumeSourceRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 20);
+  messageDesc(file_ragmesh_indexer_v1_source, 21);
 
 /**
  * The source.
@@ -797,7 +832,7 @@ export type ResumeSourceResponse = Message<"ragmesh.indexer.v1.ResumeSourceRespo
  * Use `create(ResumeSourceResponseSchema)` to create a new message.
  */
 export const ResumeSourceResponseSchema: GenMessage<ResumeSourceResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 21);
+  messageDesc(file_ragmesh_indexer_v1_source, 22);
 
 /**
  * Selects runs.
@@ -832,7 +867,7 @@ export type ListSourceRunsRequest = Message<"ragmesh.indexer.v1.ListSourceRunsRe
  * Use `create(ListSourceRunsRequestSchema)` to create a new message.
  */
 export const ListSourceRunsRequestSchema: GenMessage<ListSourceRunsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 22);
+  messageDesc(file_ragmesh_indexer_v1_source, 23);
 
 /**
  * Runs. The last 100 of a source are kept.
@@ -860,7 +895,7 @@ export type ListSourceRunsResponse = Message<"ragmesh.indexer.v1.ListSourceRunsR
  * Use `create(ListSourceRunsResponseSchema)` to create a new message.
  */
 export const ListSourceRunsResponseSchema: GenMessage<ListSourceRunsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 23);
+  messageDesc(file_ragmesh_indexer_v1_source, 24);
 
 /**
  * Selects removals.
@@ -895,7 +930,7 @@ export type ListSourceDeletionsRequest = Message<"ragmesh.indexer.v1.ListSourceD
  * Use `create(ListSourceDeletionsRequestSchema)` to create a new message.
  */
 export const ListSourceDeletionsRequestSchema: GenMessage<ListSourceDeletionsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 24);
+  messageDesc(file_ragmesh_indexer_v1_source, 25);
 
 /**
  * Removals.
@@ -923,7 +958,7 @@ export type ListSourceDeletionsResponse = Message<"ragmesh.indexer.v1.ListSource
  * Use `create(ListSourceDeletionsResponseSchema)` to create a new message.
  */
 export const ListSourceDeletionsResponseSchema: GenMessage<ListSourceDeletionsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 25);
+  messageDesc(file_ragmesh_indexer_v1_source, 26);
 
 /**
  * Approves removals.
@@ -951,7 +986,7 @@ export type ApproveDeletionsRequest = Message<"ragmesh.indexer.v1.ApproveDeletio
  * Use `create(ApproveDeletionsRequestSchema)` to create a new message.
  */
 export const ApproveDeletionsRequestSchema: GenMessage<ApproveDeletionsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 26);
+  messageDesc(file_ragmesh_indexer_v1_source, 27);
 
 /**
  * The source.
@@ -972,7 +1007,7 @@ export type ApproveDeletionsResponse = Message<"ragmesh.indexer.v1.ApproveDeleti
  * Use `create(ApproveDeletionsResponseSchema)` to create a new message.
  */
 export const ApproveDeletionsResponseSchema: GenMessage<ApproveDeletionsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_source, 27);
+  messageDesc(file_ragmesh_indexer_v1_source, 28);
 
 /**
  * State of a source.

@@ -1,3 +1,12 @@
+/** An entry that could not be read, and why. */
+export interface EntryFailure {
+  entryId: string;
+  message: string;
+}
+
+/** Failures of a run that are kept; the others are only counted. */
+export const failuresKept = 20;
+
 /** Counts of a run. The names are those of the contract's SourceRun. */
 export interface RunCounts {
   listedCount: number;
@@ -6,6 +15,7 @@ export interface RunCounts {
   heldCount: number;
   failedCount: number;
   accessCount: number;
+  failures: EntryFailure[];
   isListingComplete: boolean;
 }
 
@@ -17,5 +27,6 @@ export const noCounts = (): RunCounts => ({
   heldCount: 0,
   failedCount: 0,
   accessCount: 0,
+  failures: [],
   isListingComplete: false,
 });

@@ -3,13 +3,14 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { hasReason } from '#kit/base/errors.ts';
 import { HttpFailure } from '#kit/http/failure.ts';
+import { entryProblemOf } from '../problem.ts';
 import { type EntryStore, readVersion } from '../records/entry-store.ts';
 import { type SourceLease, SourceLeaseLostError } from '../records/source-store.ts';
 import type { EntryRow } from '../records/source-table.ts';
 import type { Content, Entry, Source } from '../source.ts';
 import { groupsOf, isNarrower } from './access.ts';
 import type { Batches } from './batch.ts';
-import type { RunCounts } from './counts.ts';
+import { failuresKept, type RunCounts } from './counts.ts';
 
 /** What reading entries needs. */
 export interface ReadDeps {
@@ -75,6 +76,8 @@ export function createReadEntries({ lease, source, entries, batches, counts, sig
       } catch (error) {
         if (signal.aborted || error instanceof SourceLeaseLostError || isOfPlace(error)) throw error;
         counts.failedCount++;
+        if (counts.failures.length < failuresKept)
+          counts.failures.push({ entryId: entry.id, message: entryProblemOf(error, record.settings.adapter) });
         await closeIfNarrower(entry.id, row, groupsOf(record, row?.access ?? null));
         if (++failedInRow >= failuresMax) throw error;
       }

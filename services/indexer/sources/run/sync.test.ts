@@ -245,7 +245,14 @@ test('an entry that is forbidden is one failure; a limit of rate or ten failures
     };
   };
   refuse(403, ['e12']);
-  expect(await sync.run()).toMatchObject({ problem: undefined, counts: { failedCount: 1, changedCount: 29 } });
+  expect(await sync.run()).toMatchObject({
+    problem: undefined,
+    counts: {
+      failedCount: 1,
+      changedCount: 29,
+      failures: [{ entryId: 'e12', message: expect.stringMatching(/403|refus|denied|permission/i) }],
+    },
+  });
   for (const id of place.texts.keys()) place.texts.set(id, `new ${id}`);
   refuse(429, ['e15']);
   const limited = await sync.run();

@@ -88,6 +88,19 @@ function Run({ run }: { run: SourceRun }) {
           <td key={at}>{formatCount(count, tag)}</td>
         ))}
       </tr>
+      {run.failures.length > 0 && (
+        <tr>
+          <td colSpan={7}>
+            <ul className="failures">
+              {run.failures.map(({ entryId, message }) => (
+                <li key={entryId}>
+                  <code>{entryId}</code> {message}
+                </li>
+              ))}
+            </ul>
+          </td>
+        </tr>
+      )}
       {run.error !== '' && (
         <tr>
           <td colSpan={7} className="bad-text">
