@@ -1,6 +1,10 @@
-import type { Client } from '@connectrpc/connect';
+import { type Client, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
 import { expect, test } from 'vitest';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { ask, auditedIds, connections, questions, startLoad, unlimited } from './testing/asks.ts';
 import { startTestGroup } from './testing/start-group.ts';
@@ -103,4 +107,33 @@ test('SIGTERM under 50 streams breaks none', async () => {
   const stopped = group.stop();
   expect(await Promise.all(streams)).toEqual(Array(50).fill('done'));
   expect(await stopped).toBe(0);
+}, 600_000);
+
+test('every suite of evaluation runs in a group', async () => {
+  await using group = await startTestGroup(2, unlimited);
+  const client = createClient(EvaluationService, createConnectTransport({ baseUrl: group.edgeUrl, httpVersion: '2' }));
+  const options = { headers: { authorization: `Bearer ${group.keys.dev}` } };
+  const text = 'How long do I have to return an item?';
+  const query = {
+    ...{ queryId: 'q', text, judgements: [{ documentId: 'en/returns.md', grade: 2 }] },
+    ...{ answer: { facts: [{ wordings: ['days'] }] }, earlier: ['What do you sell?'] },
+    act: { act: ConversationAct.QUESTION },
+    claim: { source: 'Articles can be returned within 30 days.', isSupported: true },
+    pair: { other: 'Until when can I return an item?', isSame: true },
+    personalData: { values: ['ann@example.com'] },
+  };
+  const alone = { ...query, queryId: 'alone', earlier: [] };
+  const personal = { ...query, queryId: 'mail', text: 'Write to ann@example.com', earlier: [] };
+  await client.addQueries({ dataSet: 'all', queries: [query, alone, personal] }, options);
+  const ran: SuiteKind[] = [];
+  const suites = Object.values(SuiteKind).filter((kind) => typeof kind === 'number' && kind !== SuiteKind.UNSPECIFIED);
+  for (const suite of suites as SuiteKind[]) {
+    for await (const { event } of client.runEvaluation({ dataSet: 'all', suite }, options)) {
+      if (event.case !== 'run') continue;
+      expect(event.value).toMatchObject({ suite, failedCount: 0 });
+      expect(event.value.queryCount).toBeGreaterThan(0);
+      ran.push(suite);
+    }
+  }
+  expect(ran).toEqual(suites);
 }, 600_000);

@@ -35,7 +35,7 @@ export const cache = defineService({
   contracts: [CacheService],
   config: readConfig,
   needs: {},
-  place: ({ cache: section }) => (section?.durableStore?.adapter === 'redis' ? 'workers' : 'owner'),
+  place: ({ cache: section }) => (section?.durableStore?.adapter === 'redis' ? 'everywhere' : 'owner'),
   optionalNeeds: { embedding: calls(EmbeddingService, 'embed') },
   deployment: {
     replicas: { min: 3, max: 20 },

@@ -69,7 +69,8 @@ export const chat = defineService({
     callsTools: true,
     hasCanary: true,
   },
-  place: () => 'workers',
+  // In the owner too: evaluation there asks it.
+  place: () => 'everywhere',
   isStateExternal: usesPostgres,
   async state({ config: { sessionMs, feedbackMs }, clock, random, log, openDatabase, isShared }) {
     const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
