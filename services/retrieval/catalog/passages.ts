@@ -2,15 +2,11 @@ import type { AccessScope } from '../stores/index-row.ts';
 import { anyOf, each, joined, oneOf, plain, rows, type Sql, sql } from './engines/sql.ts';
 import type { CatalogRow, CatalogTables } from './engines/tables.ts';
 import { type PassageRecord, passageColumns, toPassage } from './passage-record.ts';
-import type { RecentPassages } from './recent-passages.ts';
+import type { DocumentAccess, RecentPassage, RecentPassages } from './recent-passages.ts';
 
 /** A chunk of a document in any version. */
-export interface TracedChunk extends PassageRecord {
-  aclId: number;
+export interface TracedChunk extends PassageRecord, DocumentAccess {
   groups: readonly string[];
-  /** The chunk is in the versions `addedIn <= v < removedIn`. */
-  addedIn: number;
-  removedIn: number;
 }
 
 /** The texts of the catalog. Every read but {@link trace} returns only passages that its scope may see. */
@@ -47,7 +43,7 @@ export interface PassageCatalog {
   forgetAll(tenant: string): void;
 }
 
-/** Creates the catalog of passages. `recent` caches the texts. */
+/** Creates the catalog of passages. `recent` caches the texts, and who may see them while no row of the tenant changes. */
 export function createPassageCatalog(tables: CatalogTables, recent: RecentPassages): PassageCatalog {
   const readRows = (tenant: string, columns: Sql, keys: readonly number[], scope: AccessScope, signal: AbortSignal) =>
     tables.read(
@@ -59,18 +55,31 @@ export function createPassageCatalog(tables: CatalogTables, recent: RecentPassag
 
   return {
     async read(tenant, keys, scope, signal) {
-      const unknown = keys.filter((key) => recent.get(tenant, key) === undefined);
+      const stamp = tables.stamp(tenant);
+      const records: PassageRecord[] = [];
+      const unknown: number[] = [];
+      const doubtful = new Map<number, RecentPassage>();
+      for (const key of keys) {
+        const passage = recent.get(tenant, key);
+        if (passage === undefined) unknown.push(key);
+        else if (stamp === undefined || passage.stamp !== stamp) doubtful.set(key, passage);
+        else if (isVisible(passage, scope)) records.push(passage.record);
+      }
       // The catalog decides what the scope may see, also for texts that are cached.
       const [seen, fresh] = await Promise.all([
-        unknown.length === keys.length ? [] : readRows(tenant, plain('chunk.id AS key'), keys, scope, signal),
-        unknown.length === 0 ? [] : readRows(tenant, passageColumns, unknown, scope, signal),
+        doubtful.size === 0 ? [] : readRows(tenant, accessColumns, [...doubtful.keys()], scope, signal),
+        unknown.length === 0 ? [] : readRows(tenant, sql`${passageColumns}, ${accessColumns}`, unknown, scope, signal),
       ]);
-      const records = fresh.map(toPassage);
-      for (const record of records) recent.keep(tenant, record);
-      const freshKeys = new Set(records.map(({ key }) => key));
-      for (const { key } of seen) {
-        const record = freshKeys.has(key as number) ? undefined : recent.get(tenant, key as number);
-        if (record !== undefined) records.push(record);
+      for (const row of seen) {
+        const passage = doubtful.get(row.key as number) as RecentPassage;
+        passage.access = toAccess(row);
+        passage.stamp = stamp;
+        records.push(passage.record);
+      }
+      for (const row of fresh) {
+        const record = toPassage(row);
+        recent.keep(tenant, { record, access: toAccess(row), stamp });
+        records.push(record);
       }
       return records;
     },
@@ -111,12 +120,29 @@ function visible({ corpora, aclIds }: AccessScope): Sql {
   return sql`${oneOf('document.acl_id', aclIds)} AND ${anyOf(versions)}`;
 }
 
+/** Returns what {@link visible} is for the passage's document. */
+function isVisible({ record, access }: RecentPassage, { corpora, aclIds }: AccessScope): boolean {
+  if (!aclIds.includes(access.aclId)) return false;
+  return corpora.some(
+    ({ corpusId, version }) => record.corpusId === corpusId && access.addedIn <= version && access.removedIn > version,
+  );
+}
+
+/** The columns that {@link toAccess} reads, and the key. */
+const accessColumns = plain('chunk.id AS key, document.acl_id, document.added_in, document.removed_in');
+
+function toAccess(row: CatalogRow): DocumentAccess {
+  return {
+    aclId: row.acl_id as number,
+    addedIn: row.added_in as number,
+    removedIn: row.removed_in as number,
+  };
+}
+
 function toTracedChunk(row: CatalogRow): TracedChunk {
   return {
     ...toPassage(row),
-    aclId: row.acl_id as number,
+    ...toAccess(row),
     groups: JSON.parse(row.groups as string) as string[],
-    addedIn: row.added_in as number,
-    removedIn: row.removed_in as number,
   };
 }

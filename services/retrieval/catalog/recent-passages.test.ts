@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
-import type { PassageRecord } from './passage-record.ts';
-import { createRecentPassages } from './recent-passages.ts';
+import { createRecentPassages, type RecentPassage } from './recent-passages.ts';
 
-const passage = (key: number, documentId: string, corpusId = 1, text = 'Within 30 days.'): PassageRecord => ({
-  ...{ key, documentId, corpusId, text, chunkId: `${documentId}#${key}`, ordinal: 0, language: 1 },
-  ...{ startOffset: 0, endOffset: text.length, headingPath: [], title: '', url: '' },
+const passage = (key: number, documentId: string, corpusId = 1, text = 'Within 30 days.'): RecentPassage => ({
+  record: {
+    ...{ key, documentId, corpusId, text, chunkId: `${documentId}#${key}`, ordinal: 0, language: 1 },
+    ...{ startOffset: 0, endOffset: text.length, headingPath: [], title: '', url: '' },
+  },
+  access: { aclId: 1, addedIn: 1, removedIn: 2 },
+  stamp: undefined,
 });
 const keysOf = (recent: ReturnType<typeof createRecentPassages>, tenant: string) =>
   [1, 2, 3, 4].filter((key) => recent.get(tenant, key) !== undefined);

@@ -1,13 +1,28 @@
 import { LRUCache } from 'lru-cache';
 import type { PassageRecord } from './passage-record.ts';
 
+/** The access list of a document, and the versions that have it: `addedIn <= v < removedIn`. */
+export interface DocumentAccess {
+  aclId: number;
+  addedIn: number;
+  removedIn: number;
+}
+
+/** A passage that is kept. */
+export interface RecentPassage {
+  readonly record: PassageRecord;
+  /** The access of its document, which may change, and the stamp of the tenant's rows before it was read (see CatalogTables). */
+  access: DocumentAccess;
+  stamp: number | undefined;
+}
+
 /**
- * Texts of passages that were read recently. The passage of a key never changes, so a copy stays valid. The cache does not check
- * access: the catalog does, for each read.
+ * Passages that were read recently. The text of a key never changes, so a copy stays valid. The cache does not check access: the
+ * catalog does, for each read.
  */
 export interface RecentPassages {
-  get(tenant: string, key: number): PassageRecord | undefined;
-  keep(tenant: string, record: PassageRecord): void;
+  get(tenant: string, key: number): RecentPassage | undefined;
+  keep(tenant: string, passage: RecentPassage): void;
   /** Removes the passages of these documents, which are purged. Its cost is that of what it removes. */
   forget(tenant: string, corpusId: number, documentIds: readonly string[]): void;
   /** Removes all passages of the tenant, because another process has purged some of them. */
@@ -21,10 +36,10 @@ const overheadBytes = 1024;
 export function createRecentPassages(maxBytes: number): RecentPassages {
   /** Names of the passages that are held, by tenant and document. */
   const held = new Map<string, Map<string, Set<string>>>();
-  const passages = new LRUCache<string, { tenant: string; record: PassageRecord }>({
+  const passages = new LRUCache<string, { tenant: string; passage: RecentPassage }>({
     maxSize: maxBytes,
-    sizeCalculation: ({ record }) => record.text.length * 2 + overheadBytes,
-    dispose: ({ tenant, record }, name) => {
+    sizeCalculation: ({ passage: { record } }) => record.text.length * 2 + overheadBytes,
+    dispose: ({ tenant, passage: { record } }, name) => {
       const documents = held.get(tenant);
       const document = documentOf(record.corpusId, record.documentId);
       const names = documents?.get(document);
@@ -39,10 +54,11 @@ export function createRecentPassages(maxBytes: number): RecentPassages {
     for (const name of names) passages.delete(name);
   };
   return {
-    get: (tenant, key) => passages.get(nameOf(tenant, key))?.record,
-    keep(tenant, record) {
+    get: (tenant, key) => passages.get(nameOf(tenant, key))?.passage,
+    keep(tenant, passage) {
+      const { record } = passage;
       const name = nameOf(tenant, record.key);
-      passages.set(name, { tenant, record });
+      passages.set(name, { tenant, passage });
       if (!passages.has(name)) return;
       const document = documentOf(record.corpusId, record.documentId);
       const documents = held.get(tenant) ?? new Map<string, Set<string>>();

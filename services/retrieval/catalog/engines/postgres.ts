@@ -45,6 +45,7 @@ export function createPostgresEngine({ pool, schema, random, clock }: PostgresEn
     tables: {
       read: (tenant, query, signal) => within(() => read(tenant, query), { signals: [signal] }),
       scan: read,
+      stamp: () => undefined,
       async write(tenant, statements) {
         const fence = held.get(tenant)?.fence;
         if (fence === undefined) throw new Error('the catalog is changed outside of a change');

@@ -29,6 +29,7 @@ async function readsOf(work: (catalog: ReturnType<typeof createCatalog>) => Prom
       for (const statement of statements) explain(statement);
       return [];
     },
+    stamp: () => undefined,
     scrub: async () => {},
   };
   const changes = {

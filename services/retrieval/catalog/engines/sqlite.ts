@@ -11,13 +11,27 @@ import type { CatalogEngine, CatalogRow } from './tables.ts';
 /** Opens the catalogs in a folder, which belongs to this process. */
 export function createSqliteEngine(folder: string, threads: SqliteThreads): CatalogEngine {
   const files = createTenantFiles({ folder, name: 'catalog', threads, migrations: sqliteMigrations });
+  /** Writes that have begun, and those of them that run, by tenant. */
+  const writes = new Map<string, { begun: number; running: number }>();
   return {
     tables: {
       read: (tenant, query, signal) => files.read(tenant, toStatement(query), signal) as Promise<CatalogRow[]>,
       scan: (tenant, query) => files.scan(tenant, toStatement(query)) as Promise<CatalogRow[]>,
       async write(tenant, statements) {
-        const results = await files.write(tenant, statements.flatMap(toStatements));
-        return results.map((result) => result.rows);
+        const counts = writes.get(tenant) ?? { begun: 0, running: 0 };
+        writes.set(tenant, counts);
+        counts.begun++;
+        counts.running++;
+        try {
+          const results = await files.write(tenant, statements.flatMap(toStatements));
+          return results.map((result) => result.rows);
+        } finally {
+          counts.running--;
+        }
+      },
+      stamp(tenant) {
+        const { begun, running } = writes.get(tenant) ?? noWrites;
+        return running > 0 ? undefined : begun;
       },
       scrub: (tenant) => files.scrub(tenant),
     },
@@ -31,6 +45,8 @@ export function createSqliteEngine(folder: string, threads: SqliteThreads): Cata
     close: () => files.close(),
   };
 }
+
+const noWrites = { begun: 0, running: 0 };
 
 function toStatements(statement: CatalogStatement): Statement[] {
   if (!isRowsInsert(statement)) return [toStatement(statement)];

@@ -11,6 +11,11 @@ export interface CatalogTables {
   scan(tenant: string, query: Sql): Promise<CatalogRow[]>;
   /** Runs statements in one durable transaction, all or none. Returns the rows of each. Belongs inside {@link CatalogChanges.exclusive}. */
   write(tenant: string, statements: readonly CatalogStatement[]): Promise<CatalogRow[][]>;
+  /**
+   * Returns the stamp of the tenant's rows: two that are equal mean that no row has changed between the calls. `undefined` while a write
+   * runs, and if other processes write too.
+   */
+  stamp(tenant: string): number | undefined;
   /** Removes what deleted rows of the tenant have left in files, or in tables of PostgreSQL (VACUUM). */
   scrub(tenant: string): Promise<void>;
 }
