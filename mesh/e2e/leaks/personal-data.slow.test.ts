@@ -9,6 +9,7 @@ import { PersonalDataMode } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { collect } from '#kit/base/streams.ts';
+import { applyReadMasks } from '#kit/personal-data/apply-read-masks.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { type ScriptedModel, startScriptedModel } from '../testing/scripted-model.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
@@ -52,7 +53,7 @@ beforeAll(async () => {
     config: {
       llmGateway: { models: [{ name: 'writer', adapter: 'openai-compatible', settings }, { adapter: 'extractive' }] },
       personalData: {
-        policies: [{ mode: PersonalDataMode.REVERSIBLE }],
+        policies: [{ mode: PersonalDataMode.REVERSIBLE, readerGroups: ['hr'] }],
         keys: [{ id: 'k1', key: Buffer.alloc(32, 5).toString('base64') }],
       },
     },
@@ -133,6 +134,22 @@ test('a value that the model writes does not leave, wherever it is cut', async (
     expect(leaksIn(text), `cut at ${first}`).toEqual([]);
     expect(text).toContain('his is [PHONE] or [EMAIL].');
   }
+});
+
+test('a document is read with its originals by reader groups, and with short masks by others', async () => {
+  const readBy = async (groups: string[]) => {
+    const options = await mesh.as(testPrincipal({ tenant: 'demo', groups }));
+    const { text, masks } = await mesh
+      .client(IndexerService)
+      .getDocument({ corpus: 'managers', documentId: 'plain' }, options);
+    expect(leaksIn(text)).toEqual([]);
+    expect(masks).toHaveLength(2);
+    return applyReadMasks(text, masks);
+  };
+  expect(await readBy(['hr'])).toContain(`has the mobile phone ${planted.indexed} and the mail ${planted.mail}.`);
+  const short = /has the mobile phone \[PHONE_[0-9a-f]{8}\] and the mail \[EMAIL_[0-9a-f]{8}\]\./;
+  expect(await readBy([])).toMatch(short);
+  expect(await readBy(['sales'])).toMatch(short);
 });
 
 test('no provider, log or byte of the data folder has a planted value', async () => {

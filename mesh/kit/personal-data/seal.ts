@@ -77,7 +77,7 @@ export function labelsOf(text: string): string {
   return text.includes('[') ? text.replace(sealedPattern, '[$1]') : text;
 }
 
-/** Returns the short form of a sealed token, in which models and searches read it: `[PHONE_<8 hex>]`. */
-export function shortOf(sealed: string): string {
-  return sealed.replace(sealedPattern, (_, kind: string, _id: string, hex: string) => `[${kind}_${hex.slice(0, 8)}]`);
+/** Returns a text with its sealed tokens in the short form, in which models and searches read them: `[PHONE_<8 hex>]`. */
+export function shortOf(text: string): string {
+  return text.replace(sealedPattern, (_, kind: string, _id: string, hex: string) => `[${kind}_${hex.slice(0, 8)}]`);
 }

@@ -1,5 +1,6 @@
 import type { McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
 import { toRpcError } from '#kit/base/errors.ts';
+import { applyReadMasks } from '#kit/personal-data/apply-read-masks.ts';
 import type { McpCall } from './call.ts';
 import { parseMcpId, toResourceUri } from './document-id.ts';
 
@@ -34,7 +35,8 @@ export function registerResources(server: McpServer, Template: typeof ResourceTe
   const about = { title: 'Documents', description: 'The text of a document', mimeType: 'text/plain' };
   server.registerResource('documents', template, about, (uri, _, { mcpReq: { signal } }) =>
     shown(call, async () => {
-      const { text } = await indexer.getDocument(parseMcpId(uri.href), call.as(signal));
+      const { text: stored, masks } = await indexer.getDocument(parseMcpId(uri.href), call.as(signal));
+      const text = applyReadMasks(stored, masks);
       return { contents: [{ uri: uri.href, mimeType: 'text/plain', text: text.slice(0, maxTextLength) }] };
     }),
   );

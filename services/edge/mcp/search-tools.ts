@@ -4,6 +4,8 @@ import { type AnswerDone, AnswerOutcomeSchema, type Citation } from '#gen/ragmes
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { internal, tooLarge } from '#kit/base/errors.ts';
+import { applyReadMasks } from '#kit/personal-data/apply-read-masks.ts';
+import { shortOf } from '#kit/personal-data/seal.ts';
 import { finishReason } from '../openai/answers/completion.ts';
 import { languagesByWord } from '../sse/answer-json.ts';
 import { type McpCall, run } from './call.ts';
@@ -86,7 +88,9 @@ export function registerSearchTools(server: McpServer, call: McpCall): void {
     },
     ({ id: named, offset }, { mcpReq: { signal } }) =>
       run(call, 'fetch', async () => {
-        const { document, text } = await call.clients.indexer.getDocument(parseMcpId(named), call.as(signal));
+        const reply = await call.clients.indexer.getDocument(parseMcpId(named), call.as(signal));
+        const { document } = reply;
+        const text = applyReadMasks(reply.text, reply.masks);
         if (document === undefined) throw internal(new Error('a document came without its head'));
         const end = offset + fetchedLength;
         return {
@@ -137,9 +141,10 @@ function byDocument(passages: readonly Passage[]) {
   for (const passage of passages) {
     const key = toMcpId(passage);
     const known = found.get(key);
-    if (known !== undefined) known.text += `\n…\n${passage.text}`;
+    const text = shortOf(passage.text);
+    if (known !== undefined) known.text += `\n…\n${text}`;
     else {
-      const { title: heading, documentId, url: address, text } = passage;
+      const { title: heading, documentId, url: address } = passage;
       found.set(key, { id: key, title: heading || documentId, url: address, text });
     }
   }

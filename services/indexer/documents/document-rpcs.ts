@@ -3,6 +3,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
+import { readMasks } from '#kit/personal-data/read-masks.ts';
 import { visibleGroups } from '#kit/rpc/access.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { IndexerSettings } from '../config.ts';
@@ -18,7 +19,7 @@ export interface DocumentRpcDeps {
   liveContents: LiveContents;
   deleteDocuments: DeleteDocuments;
   originals: Pick<Originals, 'find'>;
-  settings: Pick<IndexerSettings, 'keepsOriginals'>;
+  settings: Pick<IndexerSettings, 'keepsOriginals' | 'personalData'>;
   log: Logger;
 }
 
@@ -76,7 +77,9 @@ export function createDocumentRpcs(deps: DocumentRpcDeps): Rpcs {
       const hasPages =
         settings.keepsOriginals(tenant, corpus) &&
         (await originals.find({ tenant, corpus }, live, context.signal)) !== undefined;
-      return { document: toDocument(corpus, document, live.access), text: document.text, hasPages };
+      const { text } = document;
+      const masks = readMasks(text, settings.personalData.ofCorpus(tenant, corpus), principal.groups);
+      return { document: toDocument(corpus, document, live.access), text, hasPages, masks };
     },
 
     deleteDocuments: ({ corpus, documentIds }, context) => deleteDocuments.run(corpus, documentIds, context),

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Passage, Scores } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { applyReadMasks } from '#kit/personal-data/apply-read-masks.ts';
 import type { Api } from '../api.ts';
 import { useLoaded } from '../hooks/use-loaded.ts';
 import { useMessages } from '../i18n/index.ts';
@@ -32,11 +33,11 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
       // The result of a tool is no document: its text is all there is.
       if (known !== undefined && isToolResult(evidence))
         return { text: known.text, passage: undefined, hasPages: false };
-      const [{ text, hasPages }, passage] = await Promise.all([
+      const [{ text, hasPages, masks }, passage] = await Promise.all([
         api.indexer.getDocument({ corpus, documentId }, { signal }),
         known ?? api.retrieval.getPassages({ chunkIds: [chunkId] }, { signal }).then(({ passages }) => passages[0]),
       ]);
-      return { text, passage, hasPages };
+      return { text: applyReadMasks(text, masks), passage, hasPages };
     },
     [api, corpus, documentId, chunkId],
   );
