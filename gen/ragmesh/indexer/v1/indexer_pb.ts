@@ -1141,7 +1141,7 @@ export type ReadMask = Message<"ragmesh.indexer.v1.ReadMask"> & {
   endOffset: number;
 
   /**
-   * What it stands for if the caller may read that, else its short form.
+   * What was masked if the caller may read that, else its short form.
    *
    * @generated from field: string text = 3;
    */
