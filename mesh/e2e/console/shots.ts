@@ -1,10 +1,13 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { startWholeMesh } from '../testing/whole-mesh.ts';
 import { createPages } from './pages.ts';
+import { createSeedClock, seed, seedConfig } from './seed.ts';
 
-// `npm run console:shots -- <folder> [<names>] [<variants>]`: pictures of every section over the sample, or of those named, to be
+// `npm run console:shots -- <folder> [<names>] [<variants>]`: pictures of every section over a month of the sample, or of those named, to be
 // looked at; in every language, colour scheme and size, or in those named: `zh-light-desktop,en-dark-phone`. `-` is for all names.
 
 const addresses = {
@@ -21,7 +24,7 @@ const addresses = {
   jobs: '#/jobs',
   sources: '#/sources',
   'new-source': '#/sources/new',
-  held: '#/quality/held/shop',
+  held: '#/quality/held/handbook',
   health: '#/quality/health/shop',
   versions: '#/quality/versions/shop',
   gate: '#/quality/gate/shop',
@@ -32,6 +35,7 @@ const addresses = {
   limits: '#/cost/limits',
   targets: '#/cost/targets',
   reconcile: '#/cost/reconcile',
+  'limits-set': '#/administration/limits',
   keys: '#/administration/keys',
   'new-key': '#/administration/keys/new',
   tenants: '#/administration/tenants',
@@ -40,15 +44,18 @@ const addresses = {
   'system-health': '#/administration/health',
   configuration: '#/administration/configuration',
 };
-/** Time for a page to read what it shows, in milliseconds. */
-const settleMs = 2000;
+/** Longest time for a page to read what it shows, and then to draw it, in milliseconds. */
+const [readMs, drawMs] = [20_000, 400];
 
 const [folder = 'console-shots', names = '-', variants = '-'] = process.argv.slice(2);
 const isNamed = (list: string, name: string) => list === '-' || list.split(',').includes(name);
 const chromium = findChromium();
 if (chromium === undefined) throw new Error('pictures need Chromium: install the package "chromium"');
 mkdirSync(folder, { recursive: true });
-const mesh = await startWholeMesh();
+const sourceFolder = mkdtempSync(join(tmpdir(), 'ragmesh-shots-'));
+const clock = createSeedClock();
+const mesh = await startWholeMesh({ clock: clock.now, tracing: true, config: seedConfig(sourceFolder) });
+await seed(mesh.edgeUrl, sourceFolder, clock);
 const browser = await launchChromium(chromium);
 const { open, problems } = createPages(browser, mesh.edgeUrl);
 for (const [name, address] of Object.entries(addresses)) {
@@ -61,8 +68,8 @@ for (const [name, address] of Object.entries(addresses)) {
       })) {
         const variant = `${language}-${colorScheme}-${size}`;
         if (!isNamed(variants, variant)) continue;
-        const page = await open(address, { locale, colorScheme, viewport });
-        await page.waitForTimeout(settleMs);
+        const page = await open(address, { key: 'lead', locale, colorScheme, viewport });
+        await settle(page);
         await page.screenshot({ path: join(folder, `${name}-${variant}.png`) });
         await page.context().close();
       }
@@ -72,5 +79,13 @@ for (const [name, address] of Object.entries(addresses)) {
 }
 await browser.close();
 await mesh.close();
+rmSync(sourceFolder, { recursive: true, force: true });
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exit(problems.length === 0 ? 0 : 1);
+
+/** Waits until a page has read what it shows. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForLoadState('networkidle');
+  await page.waitForFunction(() => document.querySelector('.waiting') === null, undefined, { timeout: readMs });
+  await page.waitForTimeout(drawMs);
+}

@@ -4,6 +4,7 @@ import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { RunSearchResponse, StageCandidate } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
 import { Notice } from '../../components/notice.tsx';
 import { formatMs } from '../../format.ts';
+import { plainText } from '../../markdown/plain-text.ts';
 import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
@@ -115,7 +116,7 @@ function CandidateRow({ candidate, legs, onWhy }: RowProps) {
         <a href={linkTo('documents', corpus, 'document', documentId)}>{title || documentId}</a>
         {duplicateOf !== '' && <Badge tone="warning">{texts.lab.duplicate}</Badge>}
         {headingPath.length > 0 && <span className="faint">{headingPath.join(' › ')}</span>}
-        <span className="lab-text">{text}</span>
+        <span className="lab-text">{plainText(text)}</span>
       </th>
       {legs.map((leg) => {
         const at = candidate.legs.find((one) => one.leg === leg);

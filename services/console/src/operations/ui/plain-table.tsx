@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import type { CSSProperties, ReactNode } from 'react';
 import { ScrollArea } from './scroll-area.tsx';
 
 interface PlainTableProps {
@@ -11,11 +11,11 @@ interface PlainTableProps {
   testId: string;
 }
 
-/** A table of few rows, all of them in the page. */
+/** A table of few rows, all of them in the page. On a phone a row is a card, in which each cell has the name of its column before it. */
 export function PlainTable({ columns, actions, children, testId }: PlainTableProps) {
   return (
     <ScrollArea label={columns.join(', ')}>
-      <table className="plain-table" data-testid={testId}>
+      <table className="plain-table cards" style={namesOf(columns)} data-testid={testId}>
         <thead>
           <tr>
             {columns.map((name) => (
@@ -34,4 +34,9 @@ export function PlainTable({ columns, actions, children, testId }: PlainTablePro
       </table>
     </ScrollArea>
   );
+}
+
+/** The names of columns for the style sheet: `--column-2: "State"`. */
+function namesOf(columns: readonly string[]): CSSProperties {
+  return Object.fromEntries(columns.map((name, at) => [`--column-${at + 1}`, JSON.stringify(name)]));
 }

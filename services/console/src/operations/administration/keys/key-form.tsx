@@ -96,7 +96,7 @@ export function KeyForm({ roles }: { roles: readonly Role[] }) {
             testId="key-user"
           />
         ) : (
-          <p className="faint">{own.serviceUser(fields.name || '…')}</p>
+          fields.name !== '' && <p className="faint">{own.serviceUser(fields.name)}</p>
         )}
         <Checks
           label={own.rights}
