@@ -17,6 +17,9 @@ import { Reply } from '../ui/reply.tsx';
 /** How often states are read again, in milliseconds. */
 const pollMs = 5000;
 
+/** Results of attempts that worked: an answer, or that the passages have none. */
+const successes = ['complete', 'no_evidence'];
+
 const taskNames: Record<number, string> = {
   [Task.ANSWER]: 'answer',
   [Task.REWRITE]: 'rewrite',
@@ -83,7 +86,7 @@ function Row({ target, currency }: { target: TargetStatus; currency: string }) {
   const { tag } = useMessages();
   const { name, provider, circuit, coolDownMs, firstTokenMs, runningCount, waitingCount, results, price } = target;
   const total = results.reduce((sum, { count }) => sum + count, 0n);
-  const failures = results.filter(({ result }) => result !== 'complete');
+  const failures = results.filter(({ result }) => !successes.includes(result));
   const failed = failures.reduce((sum, { count }) => sum + count, 0n);
   const money = (amount: number) => formatCost(BigInt(Math.round(amount * 1e6)), currency, tag);
   const share = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 1 });
