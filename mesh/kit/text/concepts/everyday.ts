@@ -10,7 +10,7 @@ export const EVERYDAY_CONCEPTS = `
 免费 免收 不收费 不收 不要钱 包邮 免运费 免邮 不用钱 免票 免息 | free no_charge waived complimentary costs_nothing
 运费 邮费 快递费 邮资 面单费 邮寄费 包邮 免运费 | shipping_cost postage shipping_fee freight delivery_fee shipping
 押金 保证金 定金 | deposit
-折扣 优惠 打折 减免 满减 特价 几折 便宜多少 优惠多少 | discount reduction offer % off money_off
+折扣 优惠 打折 减免 半价 满减 特价 几折 便宜多少 优惠多少 | discount reduction offer % off money_off half_price
 优惠券 券 代金券 | coupon voucher
 付款 支付 付钱 给钱 付费 打款 汇款 转账 刷卡 对公 | pay payment paid transfer
 退款 返还 退钱 退还 钱退 退给我 钱什么时候退 钱啥时候退 钱多久退 钱几天退 钱怎么退 | refund reimburse money_back paid_back reimburse money_arrives
@@ -106,14 +106,14 @@ export const EVERYDAY_CONCEPTS = `
 下降 降级 旧版 退回旧版 | downgrade older_version
 长期 长时间 | long-term
 借 借用 备用机 | loan lend borrow
-客人 游客 访客 没有账户 | guest without_an_account
+客人 游客 访客 没有账户 | guest without_an_account without_account
 现金 提现 兑现 | cash
 送达 到达 到岛 到手 | arrive arrival
 时效 送达时间 送达 到达 | transit transit_time delivery_time shipping_time
 自提 自取 | pick-up pickup collect
 门店 实体店 体验店 店在哪 店在什么地方 你们店 店铺地址 | store shop branch
 仓库 仓 | warehouse
-工作日 | working_day weekday business_day
+工作日 平时 平日 | working_day weekday business_day
 周一 星期一 礼拜一 | monday
 周二 星期二 礼拜二 | tuesday
 周三 星期三 礼拜三 | wednesday
@@ -129,7 +129,7 @@ export const EVERYDAY_CONCEPTS = `
 退出 注销 退会 销户 关闭账户 退出会员 删除账户 删号 | close_account delete_account erasure closing leave leaving quit delete_account delete_my_account
 个人信息 隐私 数据 | data privacy personal_information
 保存 保留 | keep kept stored store
-下载 | download
+下载 导出 | download export
 未送达 没人在家 不在家 没在家 家里没人 没人签收 | missed_delivery missed_parcel nobody_is_home nobody_home no_one_is_home not_at_home not_home nobody_was_home
 没有更新 不动 停滞 不更新 没变化 没动静 一直没动 不动了 没动 卡住不动 好几天没动 没有动静 | stuck stands_still not_changed nothing_changes hasn_t_moved not_moved hasn_t_changed no_movement not_updated hasn_t_updated hasn_t_been_updated not_been_updated hasn_t_changed_for no_update no_updates not_moving isn_t_moving stopped_moving
 打印 纸质 | print printed printout paper
@@ -167,7 +167,7 @@ export const EVERYDAY_CONCEPTS = `
 产假 陪产假 育儿假 | parental_leave maternity_leave maternity paternity_leave paternity
 酒水 酒 白酒 红酒 啤酒 喝酒 | alcohol wine beer alcoholic
 单点登录 | single_sign-on single_sign_on sso saml
-双重验证 两步验证 双因素认证 二次验证 双因子 | two-factor_authentication two_factor_authentication 2fa mfa two-step_verification two_step_verification
+双重验证 两步验证 双因素认证 二次验证 双因子 | two-factor_authentication two-step_verification factor_authentication step_verification 2fa mfa
 公益组织 慈善机构 非营利 非盈利 | nonprofit nonprofits charity charities non-profit non-profits ngo
 还原 找回 误删 | restore restored recover undelete deleted_by_accident deleted_by_mistake accidentally_deleted
 年轻人 未成年 未成年人 | under_18 minor
@@ -185,8 +185,8 @@ export const EVERYDAY_CONCEPTS = `
 同城 本市 市内 | same_city
 钢 不锈钢 金属 铁 | steel metal stainless
 白色 黑色 红色 蓝色 绿色 粉色 颜色 | colour color black white red blue green grey
-大 更大 大号 大件 较大 | big bigger large larger
-小 更小 小号 较小 | small smaller
+大 更大 大号 大件 较大 大份 大杯 大桶 大碗 大包 大瓶 大盒 大袋 | big bigger large larger biggest largest
+小 更小 小号 较小 小份 小杯 小桶 小碗 小包 小瓶 小盒 小袋 | small smaller smallest
 快 更快 加急 加快 急 | fast faster quick express urgent rush
 慢 更慢 太慢 | slow slower
 贵 更贵 太贵 | expensive costly
@@ -420,7 +420,7 @@ export const EVERYDAY_CONCEPTS = `
 温暖 热度 摄氏度 | temperature warm hot °c
 摩托车 机车 | motorcycle motorbike
 暂停 冻结 停一段时间 | freeze frozen pause suspend
-终止合同 解约 提前终止 | terminate leave quit notice
+终止合同 解约 提前终止 退租 退学 搬离 | terminate leave quit notice end_the_contract ending_the_contract move_out cancel_the_contract
 账单 诊费单 | bill invoice
 旅行 旅游 出游 | travel trip journey
 房屋 房子 出租房 住房 | house flat home
@@ -444,7 +444,7 @@ export const EVERYDAY_CONCEPTS = `
 相同 一样 一致 同样 | same identical match
 不同 不一样 不一致 | different differ
 冷静期 犹豫期 等待期 | cooling-off cooling_off waiting_period waiting_time
-评定 重新计算 核算 | recalculated reviewed evaluated assessed
+评定 重新计算 核算 | recalculated reviewed evaluated assessed worked_out calculated
 达到 升到 成为 升级到 | become reach reaching
 消费 花费 花 怎么用 有什么用 能干什么 | spend spent spending redeem
 获得 得到 怎么得 怎么来 怎么攒 怎么赚 攒 赚 | earn earning collect collecting
@@ -452,7 +452,7 @@ export const EVERYDAY_CONCEPTS = `
 卫生间 厕所 洗手间 | toilet toilets restroom
 未取 不取 没取 不去拿 不来取 没去取 | not_collected uncollected not_picked_up don_t_collect
 入内 进入 进店 进场 入场 进馆 入馆 进门 | enter entry admitted come_in get_in
-最后一场 末场 末班 | last_screening last_show last_bus last_train
+最后一场 末场 末班 最晚一场 最晚一班 最后一班 | last_screening last_show last_bus last_train
 第一场 首场 头班 首班 | first_screening first_show first_bus first_train
 视为 算作 当作 | counts_as treated_as considered regarded
 热食 熟食 外卖 外带食物 自带食物 | hot_food takeaway own_food
@@ -467,4 +467,16 @@ export const EVERYDAY_CONCEPTS = `
 来回 往返 双程 | both_ways round_trip there_and_back
 由我们承担 我们承担 商家承担 卖家承担 | we_pay at_our_cost our_expense
 自行承担 自己承担 顾客承担 自付 | at_your_cost your_expense you_pay
+失败 未成功 不成功 付不了 交不上 | fail failed declined bounced unsuccessful
+监控 摄像头 摄像机 录像 | camera cctv surveillance footage recording filmed
+前台 服务台 接待处 | reception front_desk information_desk
+演出 音乐会 演奏会 | concert recital performance
+体验课 试听课 试听 试课 体验 | trial trial_lesson taster try_it_first
+兄弟姐妹 二孩 第二个孩子 | sibling second_child brother sister
+新客户 新用户 新顾客 新会员 | new_customer newcomer new_member
+年付 按年付 | annual_payment annual_billing pay_yearly paying_yearly pay_annually
+病假条 医生证明 | doctor_s_note sick_note doctor_s_certificate medical_certificate
+发薪日 发工资 发薪 | payday pay_day
+导入 上传 | import upload
+开启 启用 | turn_on switch_on enable activate set_up setup
 `;

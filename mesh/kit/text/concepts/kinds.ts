@@ -13,7 +13,9 @@ const KINDS = `
 家具|furniture: 沙发 椅子 桌子 书桌 餐桌 柜子 衣柜 书架 床架 茶几 sofa chair desk table cupboard wardrobe shelf bookcase
 电子产品|electronic: 手机 平板 笔记本电脑 电脑 相机 耳机 音箱 投影仪 显示器 phone tablet laptop camera headphones speaker projector monitor
 衣物|clothing|clothes: 衬衫 裤子 裙子 外套 毛衣 羽绒服 袜子 shirt trousers dress coat jacket sweater socks
-宠物|pet: 狗 猫 小狗 小猫 兔子 鹦鹉 dog cat puppy kitten rabbit parrot
+宠物|动物|pet|animal: 狗 猫 小狗 小猫 兔子 鹦鹉 仓鼠 dog cat puppy kitten rabbit parrot hamster
+首饰|珠宝|jewellery|jewelry: 戒指 项链 耳环 手镯 手链 wedding_ring engagement_ring necklace earring bracelet
+热食|熟食|hot food: 烤串 炸鸡 汉堡 烤肉 火锅 披萨 麻辣烫 pizza burger kebab hot_dog
 饮料|drink|beverage: 可乐 奶茶 果汁 矿泉水 咖啡 啤酒 cola juice coffee tea beer
 自行车|bicycle|bike: 山地车 公路车 电动自行车 折叠车 mountain_bike road_bike e-bike folding_bike
 `;

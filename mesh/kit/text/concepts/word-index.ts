@@ -17,7 +17,8 @@ export interface WordIndex {
 }
 
 const HAN_RUN = /\p{sc=Han}+/gu;
-const LATIN_WORD = /[a-z]+(?:-[a-z]+)*/g;
+/** A word of letters, or one that begins with a digit and is no quantity: 2fa. */
+const LATIN_WORD = /(?<![a-z\d.,])\dfa(?![a-z\d])|[a-z]+(?:-[a-z]+)*/g;
 
 export function createWordIndex(): WordIndex {
   /** Chinese words by first character, longest first. */

@@ -18,7 +18,7 @@ export const ENGLISH_FRAME = new Set([
 
 /** English frame words that are a topic in some questions ("new", "old", "set"): they count less instead of nothing. */
 export const ENGLISH_WEAK = words(
-  `first new old big small set start stop found find keep kept bui buy use love peopl famili friend long soon`,
+  `first new old big small set start stop found find keep kept bui buy use love peopl famili friend long soon support offer provid`,
 );
 
 /** Chinese words that form a question or a story, without a topic. */

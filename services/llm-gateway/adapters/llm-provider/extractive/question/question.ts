@@ -198,10 +198,16 @@ function termsOf(text: string, isFocus: boolean, toWords: (text: string) => stri
   return withHeads(withConcepts([...others, ...han], plain.replace(howLong, ' '), isFocus), rest).map(withKinds);
 }
 
-/** Gives a term the kinds of the thing that it names, with the noun that it specifies. */
+/**
+ * Gives a term the kinds of the thing that it names, with the noun that it specifies. What the noun is by itself is no kind of the word
+ * before it: "deliver" in "deliver pizza".
+ */
 function withKinds(term: Term): Term {
-  const name = term.head === undefined ? term.text : term.head.name;
-  return term.isExact ? term : { ...term, kinds: [...kindsOf(name).ofThings] };
+  if (term.isExact) return term;
+  const { head } = term;
+  if (head === undefined) return { ...term, kinds: [...kindsOf(term.text).ofThings] };
+  const ofNoun = kindsOf(head.name.slice(head.name.lastIndexOf(' ') + 1)).ofThings;
+  return { ...term, kinds: [...kindsOf(head.name).ofThings].filter((kind) => !ofNoun.has(kind)) };
 }
 
 const wordPair = /(?<![a-z-])(?=([a-z]{3,})[ -]([a-z]{3,})(?![a-z-]))/g;
