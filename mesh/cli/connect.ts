@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, type DescService } from '@bufbuild/protobuf';
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { readSealed } from '#kit/storage/encryption/sealed-file.ts';
 import { type CommandContext, CommandError } from './command.ts';
 
 /** A connection to a mesh, through its edge. */
@@ -67,7 +67,7 @@ async function answers(url: string): Promise<boolean> {
 
 function developmentKey(dataDir: string): string | undefined {
   try {
-    const keys = JSON.parse(readFileSync(join(dataDir, 'edge', 'dev-keys.json'), 'utf8')) as { dev?: string };
+    const keys = JSON.parse(readSealed(join(dataDir, 'edge', 'dev-keys.json'))) as { dev?: string };
     return keys.dev;
   } catch {
     return undefined;

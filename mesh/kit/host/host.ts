@@ -19,6 +19,8 @@ import { loadIdentityKeys } from '../rpc/identity-keys.ts';
 import { breakerObserver, clientObserver } from '../rpc/interceptors/metrics.ts';
 import type { Invocable } from '../rpc/invoke.ts';
 import { createPipeTransport } from '../rpc/pipe/client.ts';
+import { readEncryption } from '../storage/encryption/settings.ts';
+import { unlockFolder } from '../storage/encryption/unlock.ts';
 import { openPostgres } from '../storage/postgres/pool.ts';
 import { readStorage } from '../storage/postgres/settings.ts';
 import { checkServices } from './config/check-config.ts';
@@ -99,6 +101,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const { dataDir } = config;
   const grpc = config.grpc ?? create(GrpcConfigSchema);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  await unlockFolder(dataDir, readEncryption(config.storage?.encryption), true);
   patchGrpc({ enabled: grpc.patches, log });
   const tls = grpc.tls && readGrpcTls(grpc.tls, log);
   const metrics = createMetrics(config.telemetry?.metricTenants);

@@ -1,8 +1,9 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { IdentityConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
+import { readSealed, sealFor } from '../storage/encryption/sealed-file.ts';
 
 /** Keys of the mesh: Ed25519. Only processes that make tokens have the private one. */
 export interface IdentityKeys {
@@ -88,7 +89,7 @@ function ed25519(read: () => KeyObject, path: string, what: string): KeyObject {
 
 function readAccepted(path: string): KeyObject[] {
   try {
-    return [readPublic(readFileSync(path, 'utf8'), path)];
+    return [readPublic(readSealed(path), path)];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
@@ -97,14 +98,14 @@ function readAccepted(path: string): KeyObject[] {
 
 function readOrCreate(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readSealed(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   mkdirSync(dirname(path), { recursive: true });
   // Written to another file and linked: no process reads half a key, and of two that start concurrently both use the key of the first.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, newKey(), { mode: 0o600 });
+  writeFileSync(draft, sealFor(path, newKey()), { mode: 0o600 });
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -112,11 +113,11 @@ function readOrCreate(path: string): string {
   } finally {
     rmSync(draft, { force: true });
   }
-  return readFileSync(path, 'utf8');
+  return readSealed(path);
 }
 
 function replaceFile(path: string, text: string): void {
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, text, { mode: 0o600 });
+  writeFileSync(draft, sealFor(path, text), { mode: 0o600 });
   renameSync(draft, path);
 }

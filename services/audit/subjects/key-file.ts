@@ -1,5 +1,6 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import type { MaskingKey } from '#kit/personal-data/seal.ts';
+import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
 import { newKey } from './secrets.ts';
 
 /** Name of the key of a file: it is in no configuration. */
@@ -9,7 +10,7 @@ const fileKeyId = 'file';
 export function readKeyFile(path: string): MaskingKey | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8').trim();
+    text = readSealed(path).trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -24,7 +25,7 @@ export function readOrCreateKeyFile(path: string): MaskingKey {
   if (found !== undefined) return found;
   // Written to another file and linked: no process reads half a key, and the first of two that start together wins.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, Buffer.from(newKey()).toString('hex'), { mode: 0o600 });
+  writeFileSync(draft, sealFor(path, Buffer.from(newKey()).toString('hex')), { mode: 0o600 });
   try {
     linkSync(draft, path);
   } catch (error) {

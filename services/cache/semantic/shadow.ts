@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
 import { extractFacts } from '#kit/text/facts/quick-facts.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { wilson } from './calibration/bounds.ts';
@@ -109,7 +109,7 @@ export function openShadow(path: string, calibrationId: string, budget: number, 
       writing = writing
         .catch(() => {})
         .then(async () => {
-          await writeFile(`${path}.new`, text);
+          await writeFile(`${path}.new`, sealFor(path, text));
           await rename(`${path}.new`, path);
         });
       await writing;
@@ -125,7 +125,7 @@ export function openShadow(path: string, calibrationId: string, budget: number, 
 function readState(path: string, calibrationId: string): { state: ShadowState; problem?: string } {
   const fresh = { calibrationId, comparedCount: 0, wrongCount: 0, evidence: 0, offAtMs: null };
   try {
-    const read = JSON.parse(readFileSync(path, 'utf8')) as Partial<ShadowState>;
+    const read = JSON.parse(readSealed(path)) as Partial<ShadowState>;
     if (read.calibrationId !== calibrationId) return { state: fresh };
     const isWhole =
       [read.comparedCount, read.wrongCount, read.evidence].every(Number.isFinite) &&

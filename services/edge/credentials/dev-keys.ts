@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
 import { hashKey, type KeyEntry } from './api-keys.ts';
 
 /** Keys for trying ragmesh out on one's own machine. */
@@ -27,7 +28,7 @@ export function readOrMakeDevKeys(folder: string): DevKeys {
 function readDevKeys(path: string): DevKeys | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readSealed(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -52,7 +53,8 @@ function makeDevKeys(folder: string, path: string): DevKeys {
   const makeKey = () => `rm_dev_${randomBytes(32).toString('base64url')}`;
   mkdirSync(folder, { recursive: true });
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify({ dev: makeKey(), customer: makeKey() }, null, 2)}\n`, { mode: 0o600 });
+  const text = `${JSON.stringify({ dev: makeKey(), customer: makeKey() }, null, 2)}\n`;
+  writeFileSync(draft, sealFor(path, text), { mode: 0o600 });
   try {
     // A link never replaces what is there: of two processes that start concurrently, both use the keys of the first.
     linkSync(draft, path);

@@ -1,8 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import type { Database, Migrations } from '#kit/storage/database.ts';
+import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
 
 /** Cached tags. */
 const maxTags = 10_000;
@@ -51,7 +52,7 @@ export function createTenantTags(secret: Uint8Array): (tenant: string) => string
 }
 
 function readOrCreate(path: string): Buffer {
-  const read = () => Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
+  const read = () => Buffer.from(readSealed(path).trim(), 'hex');
   try {
     return read();
   } catch (error) {
@@ -59,7 +60,7 @@ function readOrCreate(path: string): Buffer {
   }
   // Written to another file and linked: no process reads half a secret, and the first of two that start together wins.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
+  writeFileSync(draft, sealFor(path, randomBytes(32).toString('hex')), { mode: 0o600 });
   try {
     linkSync(draft, path);
   } catch (error) {

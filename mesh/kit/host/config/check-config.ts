@@ -1,5 +1,6 @@
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError, problemsOf, unknownName } from '../../base/config-error.ts';
+import { readEncryption } from '../../storage/encryption/settings.ts';
 import { readStorage } from '../../storage/postgres/settings.ts';
 import type { ServiceDefinition } from '../define-service.ts';
 
@@ -16,6 +17,8 @@ export function checkServices(
   const addresses = Object.keys(config.addresses)
     .filter((name) => !names.includes(name))
     .map((name) => new ConfigError(`addresses.${name}`, unknownName('service', name, names), names));
-  const storage = problemsOf(() => readStorage(config.storage));
+  const storage = [() => readStorage(config.storage), () => readEncryption(config.storage?.encryption)].flatMap(
+    problemsOf,
+  );
   return [...addresses, ...storage, ...running.flatMap((service) => problemsOf(() => service.config(config)))];
 }

@@ -1,6 +1,8 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import { quoteName as quote } from '../postgres/database.ts';
 import type { PostgresConnection, PostgresPool } from '../postgres/pool.ts';
+import type { SqliteFile } from '../sqlite/file.ts';
+import { openSqlite } from '../sqlite/open.ts';
 import { readProgress, writeProgress } from './progress.ts';
 
 // Copies the tables of a SQLite file into tables of the same names and columns in PostgreSQL. Each batch is one transaction with the
@@ -37,7 +39,7 @@ const statementMs = 120_000;
  * own before, or the counts differ.
  */
 export async function copyTables(copy: TableCopy): Promise<number> {
-  const db = new DatabaseSync(copy.path, { readOnly: true });
+  const db = openSqlite(copy.path, { readOnly: true });
   try {
     let total = 0;
     for (const table of await inOrder(tablesOf(db, copy.omitted), copy)) total += await copyTable(db, table, copy);
@@ -56,7 +58,7 @@ interface SourceTable {
 }
 
 /** Returns the ordinary tables of a file. */
-function tablesOf(db: DatabaseSync, omitted: readonly string[] = []): SourceTable[] {
+function tablesOf(db: SqliteFile, omitted: readonly string[] = []): SourceTable[] {
   const rows = db.prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'").all();
   const names = rows.map(({ name }) => String(name)).filter((name) => !name.startsWith('sqlite_'));
   return names.map((name): SourceTable => {
@@ -92,7 +94,7 @@ async function inOrder(tables: readonly SourceTable[], copy: TableCopy): Promise
   return ordered;
 }
 
-async function copyTable(db: DatabaseSync, table: SourceTable, copy: TableCopy): Promise<number> {
+async function copyTable(db: SqliteFile, table: SourceTable, copy: TableCopy): Promise<number> {
   const { pool, source } = copy;
   const target = targetOf(copy, table.name);
   let progress = await readProgress(pool, source, table.name);
@@ -129,7 +131,7 @@ function targetOf({ schema, nameOf = (table) => table }: TableCopy, table: strin
 }
 
 /** Returns the rows after a key, in order of the key; none at the end. */
-function readBatch(db: DatabaseSync, { name, columns, key }: SourceTable, after: string): SourceRow[] {
+function readBatch(db: SqliteFile, { name, columns, key }: SourceTable, after: string): SourceRow[] {
   const keys = key.map(quote).join(', ');
   const values = after === 'null' ? [] : (JSON.parse(after, toBytes) as SQLInputValue[]);
   const where = values.length === 0 ? '' : `WHERE (${keys}) > (${values.map(() => '?').join(', ')})`;
@@ -213,7 +215,7 @@ async function countRows(pool: PostgresPool, target: string, extra: TableCopy['e
   return Number(row?.count);
 }
 
-async function compareCounts(db: DatabaseSync, table: SourceTable, target: string, copy: TableCopy): Promise<void> {
+async function compareCounts(db: SqliteFile, table: SourceTable, target: string, copy: TableCopy): Promise<void> {
   const expected = Number(db.prepare(`SELECT count(*) AS count FROM ${quote(table.name)}`).get()?.count);
   const found = await countRows(copy.pool, target, copy.extra);
   if (found === expected) return;

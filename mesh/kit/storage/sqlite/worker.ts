@@ -1,17 +1,19 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import { workerData } from 'node:worker_threads';
 import { serveCalls, yieldToOthers } from '../../base/worker-rpc.ts';
+import type { SqliteFile, SqliteStatement } from './file.ts';
+import { openSqlite } from './open.ts';
 import type { Reply, Request, Row, Statement, StatementResult } from './protocol.ts';
 
 // A thread that owns SQLite connections. Requests run one after another, in the order in which they were sent.
 
 interface Connection {
-  db: DatabaseSync;
+  db: SqliteFile;
   statements: Map<string, Prepared>;
 }
 
 interface Prepared {
-  statement: StatementSync;
+  statement: SqliteStatement;
   /** Whether it returns rows. SQLite makes the list of columns for each question, so it is asked once. */
   returnsRows: boolean;
 }
@@ -25,8 +27,7 @@ function handle(request: Request): Reply {
   switch (request.kind) {
     case 'open': {
       const { path, extensions, readOnly } = request;
-      const db = new DatabaseSync(path, { allowExtension: extensions.length > 0, readOnly, timeout: 10_000 });
-      for (const extension of extensions) db.loadExtension(extension);
+      const db = openSqlite(path, { extensions, readOnly, timeoutMs: 10_000 });
       for (const statement of request.setup) db.exec(statement);
       connections.set(request.connection, { db, statements: new Map() });
       return undefined;

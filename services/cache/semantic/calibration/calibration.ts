@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
 import { featureNamesOf } from '../features.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { LogisticModel } from './logistic.ts';
@@ -61,7 +61,7 @@ export async function writeCalibration(path: string, calibration: Calibration): 
   const counts = Object.fromEntries(vocabulary.counts);
   const text = JSON.stringify({ ...calibration, vocabulary: { ...vocabulary, counts } });
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.new`, text);
+  await writeFile(`${path}.new`, sealFor(path, text));
   await rename(`${path}.new`, path);
 }
 
@@ -69,7 +69,7 @@ export async function writeCalibration(path: string, calibration: Calibration): 
 export function readCalibration(path: string): Calibration | Refused | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readSealed(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     return { refused: `${path} cannot be read: ${(error as Error).message}` };

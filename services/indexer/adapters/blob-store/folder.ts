@@ -1,14 +1,17 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ConfigError } from '#kit/base/config-error.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { type FolderKey, folderKeyOf } from '#kit/storage/encryption/folder-keys.ts';
+import { openRange, sealStream } from '#kit/storage/encryption/sealed-file.ts';
 import type { BlobStore, BlobStoreDeps } from '../../uploads/blob-store.ts';
 
 /** Ending of the file of a write that has not ended. */
 const unfinished = '.part';
 
-async function openFolder(folder: string): Promise<BlobStore> {
+async function openFolder(folder: string, key: FolderKey | undefined): Promise<BlobStore> {
   await mkdir(folder, { recursive: true });
   const pathOf = (name: string) => join(folder, name);
   return {
@@ -17,7 +20,7 @@ async function openFolder(folder: string): Promise<BlobStore> {
       try {
         const file = await storing(() => open(path + unfinished, 'wx'));
         try {
-          for await (const part of bytes) {
+          for await (const part of key === undefined ? bytes : sealStream(key, bytes)) {
             signal.throwIfAborted();
             await storing(() => writeAll(file, part));
           }
@@ -43,7 +46,9 @@ async function openFolder(folder: string): Promise<BlobStore> {
         throw unreadable(error);
       }
       try {
-        return await readAll(file, offset, sizeBytes);
+        if (key === undefined) return await readAll(file, offset, sizeBytes);
+        const { size } = await file.stat();
+        return await openRange(key, size, (start, count) => readAll(file, start, count), offset, sizeBytes);
       } catch (error) {
         throw unreadable(error);
       } finally {
@@ -127,5 +132,15 @@ export const adapter = defineAdapter({
       )
       .default(''),
   },
-  create: ({ path }, { folder }: BlobStoreDeps) => openFolder(path === '' ? folder : path),
+  create: ({ path }, { folder }: BlobStoreDeps) => {
+    const chosen = path === '' ? folder : path;
+    const key = folderKeyOf(chosen);
+    if (key === undefined && folderKeyOf(folder) !== undefined) {
+      throw new ConfigError(
+        'indexer.blob_store.path',
+        'is outside of data_dir, where nothing is encrypted: leave it out',
+      );
+    }
+    return openFolder(chosen, key);
+  },
 });

@@ -1,4 +1,5 @@
-import { DatabaseSync } from 'node:sqlite';
+import type { SqliteFile } from '#kit/storage/sqlite/file.ts';
+import { openSqlite } from '#kit/storage/sqlite/open.ts';
 import { loadImage } from '../images/load-image.ts';
 import { positionOf } from '../rows/row-changes.ts';
 import { createRowTableBuilder, type RowTable } from '../rows/row-table.ts';
@@ -30,9 +31,8 @@ const wordsBytes = 700;
 /** Opens the database of a corpus. */
 export function openReading(source: SnapshotSource): Reading {
   const { path, extensions } = source;
-  const db = new DatabaseSync(path, { readOnly: true, allowExtension: extensions.length > 0, timeout: 10_000 });
+  const db = openSqlite(path, { extensions, readOnly: true, timeoutMs: 10_000 });
   try {
-    for (const extension of extensions) db.loadExtension(extension);
     // The first read after BEGIN fixes what the transaction sees.
     db.exec('BEGIN');
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
@@ -53,7 +53,7 @@ export function openReading(source: SnapshotSource): Reading {
 }
 
 /** Returns which rows a corpus has, and whether its vectors fit in memory; `undefined` if it does not fit. */
-function measure(db: DatabaseSync, { corpusId, vectors }: SnapshotSource, maxBytes: number): Contents | undefined {
+function measure(db: SqliteFile, { corpusId, vectors }: SnapshotSource, maxBytes: number): Contents | undefined {
   const among = vectors === undefined ? '1' : `chunk.id IN (SELECT rowid FROM ${vectors.table}_rowids)`;
   const count = countRows(db, corpusId, among);
   const fits = (keepsVectors: boolean) => {
@@ -63,7 +63,7 @@ function measure(db: DatabaseSync, { corpusId, vectors }: SnapshotSource, maxByt
   return fits(false) ? { among, keepsVectors: fits(true) } : undefined;
 }
 
-function read(db: DatabaseSync, source: SnapshotSource, contents: Contents): Segment {
+function read(db: SqliteFile, source: SnapshotSource, contents: Contents): Segment {
   const { path, extensions, corpusId, vectors } = source;
   const rows = loadRows(db, corpusId, contents.among);
   if (vectors === undefined) return { rows, index: { kind: 'words', words: readWords(db, rows) } };
@@ -74,7 +74,7 @@ function read(db: DatabaseSync, source: SnapshotSource, contents: Contents): Seg
 }
 
 function readVectors(
-  db: DatabaseSync,
+  db: SqliteFile,
   corpusId: number,
   table: string,
   { count, dimensions, keepsVectors }: { count: number; dimensions: number; keepsVectors: boolean },
@@ -87,7 +87,7 @@ function readVectors(
   return createVectorSegment(count, dimensions, vectors(), keepsVectors);
 }
 
-function readWords(db: DatabaseSync, rows: RowTable): WordSegment {
+function readWords(db: SqliteFile, rows: RowTable): WordSegment {
   const lengths = new Uint32Array(rows.keys.length);
   const builder = createWordSegmentBuilder();
   db.exec("CREATE VIRTUAL TABLE temp.occurrence USING fts5vocab('main', 'chunk_text', 'instance')");
@@ -115,12 +115,12 @@ function eachRun(keys: readonly number[], visit: (key: number, count: number) =>
   }
 }
 
-function countRows(db: DatabaseSync, corpusId: number, among: string): number {
+function countRows(db: SqliteFile, corpusId: number, among: string): number {
   const sql = `SELECT count(*) AS count FROM chunk WHERE corpus_id = ? AND ${among}`;
   return Number(db.prepare(sql).get(corpusId)?.count ?? 0);
 }
 
-function loadRows(db: DatabaseSync, corpusId: number, among: string): RowTable {
+function loadRows(db: SqliteFile, corpusId: number, among: string): RowTable {
   const builder = createRowTableBuilder();
   const attributesOf = readAttributes(db, corpusId);
   const sql = `SELECT id, acl_id, added_in, removed_in, language, updated_ms, document_id, chunk_id FROM chunk
@@ -133,7 +133,7 @@ function loadRows(db: DatabaseSync, corpusId: number, among: string): RowTable {
 }
 
 // Returns a function from the id of a row to its attributes. The ids must come in order, as the rows do.
-function readAttributes(db: DatabaseSync, corpusId: number): (id: number) => Record<string, string> {
+function readAttributes(db: SqliteFile, corpusId: number): (id: number) => Record<string, string> {
   const sql = `SELECT attribute.id, name, value FROM chunk CROSS JOIN attribute ON attribute.id = chunk.id
     WHERE chunk.corpus_id = ? ORDER BY chunk.id`;
   const all = db.prepare(sql).iterate(corpusId);

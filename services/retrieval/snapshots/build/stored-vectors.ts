@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { openSqlite } from '#kit/storage/sqlite/open.ts';
 import { toFloats } from './stored-rows.ts';
 
 /** The vectors of a corpus in a tenant's database, for segments that have only their codes in memory. */
@@ -19,9 +19,8 @@ export interface StoredVectorReader {
 
 /** Opens the vectors of a corpus. */
 export function openStoredVectors({ path, extensions, table }: StoredVectors): StoredVectorReader {
-  const db = new DatabaseSync(path, { readOnly: true, allowExtension: extensions.length > 0, timeout: 10_000 });
+  const db = openSqlite(path, { extensions, readOnly: true, timeoutMs: 10_000 });
   try {
-    for (const extension of extensions) db.loadExtension(extension);
     const find = db.prepare(`SELECT embedding FROM ${table} WHERE rowid = ?`);
     return {
       read(key) {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { SqliteFile } from '#kit/storage/sqlite/file.ts';
 import type { SnapshotSource } from '../build/source.ts';
 import { type ChunkRow, toFloats, toIndexRow } from '../build/stored-rows.ts';
 import { createRowTableBuilder, storedRemovedIn } from '../rows/row-table.ts';
@@ -22,12 +22,7 @@ const maxLateRows = 1000;
  * not have is deleted. `rows`: of the corpus, in order of their keys. Throws if the image lacks too many of them, or if what they are
  * searched by is nowhere.
  */
-export function catchUp(
-  db: DatabaseSync,
-  source: SnapshotSource,
-  segments: readonly Segment[],
-  among: string,
-): CaughtUp {
+export function catchUp(db: SqliteFile, source: SnapshotSource, segments: readonly Segment[], among: string): CaughtUp {
   const { corpusId } = source;
   const sql = `SELECT id, acl_id, added_in, removed_in FROM chunk WHERE corpus_id = ? AND ${among} ORDER BY id`;
   const statement = db.prepare(sql);
@@ -59,7 +54,7 @@ export function catchUp(
   };
 }
 
-function readLate(db: DatabaseSync, { corpusId, vectors }: SnapshotSource, ids: readonly number[]): Segment {
+function readLate(db: SqliteFile, { corpusId, vectors }: SnapshotSource, ids: readonly number[]): Segment {
   const builder = createRowTableBuilder();
   const row = db.prepare(`SELECT id, acl_id, added_in, removed_in, language, updated_ms, document_id, chunk_id
     FROM chunk WHERE id = ?`);

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { type ColumnCipher, type ColumnSeal, openColumn, sealColumn } from '#kit/storage/encryption/sealed-file.ts';
 import type { SnapshotSource } from '../build/source.ts';
 import type { Segment } from '../segment.ts';
 import { columnsOf, readSegment } from './image-segment.ts';
@@ -14,6 +15,8 @@ interface StoredColumn {
   sizeBytes: number;
   /** CRC-32 of its bytes. */
   checksum: number;
+  /** How it is encrypted; absent if it is not. */
+  seal?: ColumnSeal | undefined;
 }
 
 /** The columns of each segment, in the order of the file. */
@@ -34,13 +37,13 @@ const stepBytes = 4 * 1024 * 1024;
 
 /** Begins a file with these segments, on disk when it returns. An incomplete file is no image. */
 export function beginImage(path: string, segments: readonly Segment[]): ImageParts {
-  return withFile(path, 'w', (file) => segments.map((segment) => writeSegment(file, segment)));
+  return withFile(path, 'w', (file) => segments.map((segment) => writeSegment(file, path, segment)));
 }
 
 /** Completes a file with more segments and its directory. `parts`: what {@link beginImage} returned. */
 export function endImage(path: string, imageId: string, parts: ImageParts, segments: readonly Segment[]): void {
   withFile(path, 'a', (file) => {
-    const all = [...parts, ...segments.map((segment) => writeSegment(file, segment))];
+    const all = [...parts, ...segments.map((segment) => writeSegment(file, path, segment))];
     const directory = Buffer.from(JSON.stringify({ imageId, segments: all } satisfies Directory), 'utf8');
     const end = Buffer.alloc(endBytes);
     end.set(mark);
@@ -69,7 +72,9 @@ export function readImage(path: string, imageId: string, source: SnapshotSource,
         if (place === undefined) throw new Error(`the image has no column ${name}`);
         const into = target ?? new Uint8Array(new SharedArrayBuffer(place.sizeBytes));
         if (into.byteLength !== place.sizeBytes) throw new Error(`the column ${name} has another size`);
-        if (readAll(file, into, place.start) !== place.checksum) throw new Error(`the column ${name} is damaged`);
+        const cipher = openColumn(path, place.seal);
+        if (readAll(file, into, place.start, cipher) !== place.checksum)
+          throw new Error(`the column ${name} is damaged`);
         return into.buffer as SharedArrayBuffer;
       };
       return readSegment(source, new Set(places.keys()), read, keepsVectors);
@@ -94,19 +99,20 @@ function readDirectory(file: number): Directory {
   return JSON.parse(bytes.toString('utf8')) as Directory;
 }
 
-function writeSegment(file: number, segment: Segment): StoredColumn[] {
+function writeSegment(file: number, path: string, segment: Segment): StoredColumn[] {
   const step = new Uint8Array(stepBytes);
   return columnsOf(segment).map(([name, { buffer, byteOffset, byteLength }]) => {
     const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    const cipher = sealColumn(path);
     let checksum = 0;
     for (let start = 0; start < byteLength; start += stepBytes) {
       // A copy: a purge may overwrite the vectors meanwhile, and the checksum is that of what is written.
       const part = step.subarray(0, Math.min(stepBytes, byteLength - start));
       part.set(bytes.subarray(start, start + part.length));
       checksum = crc32(part, checksum);
-      writeAll(file, part);
+      writeAll(file, cipher?.update(part) ?? part);
     }
-    return { name, sizeBytes: byteLength, checksum };
+    return { name, sizeBytes: byteLength, checksum, seal: cipher?.end() };
   });
 }
 
@@ -125,15 +131,18 @@ function writeAll(file: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
 }
 
-/** Reads as many bytes as the target has, and returns their CRC-32. */
-function readAll(file: number, target: Uint8Array, start: number): number {
+/** Reads as many bytes as the target has, decrypts them, and returns their CRC-32. Throws if a cipher finds that they were changed. */
+function readAll(file: number, target: Uint8Array, start: number, cipher?: ColumnCipher<void>): number {
   let checksum = 0;
   for (let filled = 0; filled < target.length; ) {
     const part = target.subarray(filled, filled + stepBytes);
     const count = readSync(file, part, 0, part.length, start + filled);
     if (count === 0) throw new Error('the image is too short');
-    checksum = crc32(part.subarray(0, count), checksum);
+    const read = part.subarray(0, count);
+    if (cipher !== undefined) read.set(cipher.update(read));
+    checksum = crc32(read, checksum);
     filled += count;
   }
+  cipher?.end();
   return checksum;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { DatabaseSync } from 'node:sqlite';
+import type { SqliteFile } from '#kit/storage/sqlite/file.ts';
 import type { ImageUse, Loaded } from '../build/protocol.ts';
 import type { SnapshotSource } from '../build/source.ts';
 import { catchUp } from './catch-up.ts';
@@ -11,7 +11,7 @@ import { imageKind, imagePath } from './image-name.ts';
  * meet. Without a usable image, returns why. An image that is not used is removed by the one that follows it.
  */
 export function loadImage(
-  db: DatabaseSync,
+  db: SqliteFile,
   source: SnapshotSource,
   among: string,
   keepsVectors: boolean,
@@ -29,7 +29,7 @@ export function loadImage(
   }
 }
 
-function recordedImage(db: DatabaseSync, source: SnapshotSource): string | undefined {
+function recordedImage(db: SqliteFile, source: SnapshotSource): string | undefined {
   // The first write migrates a database of an earlier release.
   const hasRecords = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'image'").get();
   if (hasRecords === undefined) return undefined;
