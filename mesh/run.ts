@@ -192,7 +192,13 @@ async function loadConfigReader(): Promise<(path: string | undefined) => Config>
   };
 }
 
-const readConfig: CommandContext['readConfig'] = async (path) => (await loadConfigReader())(path);
+const readConfig: CommandContext['readConfig'] = async (path) => {
+  const config = (await loadConfigReader())(path);
+  const { readEncryption } = await import('#kit/storage/encryption/settings.ts');
+  const { unlockFolder } = await import('#kit/storage/encryption/unlock.ts');
+  await unlockFolder(config.dataDir, readEncryption(config.storage?.encryption), false);
+  return config;
+};
 
 const startMesh: CommandContext['startMesh'] = async (config) => {
   const { startQuietMesh } = await import('./start/serve.ts');

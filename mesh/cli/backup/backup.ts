@@ -1,6 +1,9 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { backup as copyDatabase } from 'node:sqlite';
+import { backup as copyDatabase, DatabaseSync } from 'node:sqlite';
+import { folderKeyOf, setFolderKey } from '#kit/storage/encryption/folder-keys.ts';
+import type { SqliteFile } from '#kit/storage/sqlite/file.ts';
+import { openSqlite } from '#kit/storage/sqlite/open.ts';
 import { type CommandContext, CommandError, printJson } from '../command.ts';
 import { commonFlags, localHelp, parseFlags } from '../flags.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -11,7 +14,7 @@ import { fillNewFolder } from './new-folder.ts';
 const help = `npm run backup -- --to <folder>
 
 Copies the data folder, while ragmesh runs or not, as it is at one instant: every database, upload and key. The copy
-has keys and documents in it: store it as safely as the data folder. \`npm run restore\` makes a data folder of it.
+has keys and documents in it: store it as safely as the data folder. The copy of an encrypted folder is encrypted too. \`npm run restore\` makes a data folder of it.
 
   --to <folder>      the backup; must not exist, or be empty
 ${localHelp}`;
@@ -56,6 +59,9 @@ export async function backUp(dataDir: string, to: string, progress: Progress, lo
   return fillNewFolder(to, '--to', async (partial) => {
     let frozen: FrozenFolder | undefined;
     try {
+      // The copy has the key file of the folder, and so its key.
+      const key = folderKeyOf(dataDir);
+      if (key !== undefined) setFolderKey(partial, key);
       frozen = freezeFolder(dataDir, lockWaitMs);
       const createdAt = new Date(Date.now()).toISOString();
       const files = await copyAll(dataDir, frozen, partial, progress);
@@ -75,11 +81,11 @@ async function copyAll(dataDir: string, frozen: FrozenFolder, to: string, progre
   const { databases, files } = frozen;
   const total = databases.length + files.length;
   const copied: BackupFile[] = [];
-  for (const { path, connection } of databases) {
+  for (const { path, connection, log } of databases) {
     progress.update(copied.length, total, path);
     const target = join(to, path);
     mkdirSync(dirname(target), { recursive: true });
-    await copyDatabase(connection, target, { rate: pagesAStep });
+    await copyWhole(connection, join(dataDir, path), log, target);
     await syncFile(target);
     copied.push({ path, ...(await measureFile(target)) });
   }
@@ -90,4 +96,23 @@ async function copyAll(dataDir: string, frozen: FrozenFolder, to: string, progre
   }
   progress.update(total, total, 'copied');
   return copied.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/**
+ * Copies a database as the connection sees it. One that is encrypted stays so: its file and its log are copied, and the log is
+ * written into the copy.
+ */
+async function copyWhole(connection: SqliteFile, path: string, log: string | undefined, to: string): Promise<void> {
+  if (connection instanceof DatabaseSync) {
+    await copyDatabase(connection, to, { rate: pagesAStep });
+    return;
+  }
+  await copyFile(path, to, 0o600);
+  if (log !== undefined) copyFileSync(log, `${to}-wal`);
+  const copy = openSqlite(to);
+  try {
+    copy.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } finally {
+    copy.close();
+  }
 }

@@ -1,12 +1,17 @@
-import { linkSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { folderKeyOf } from '#kit/storage/encryption/folder-keys.ts';
+import type { SqliteFile } from '#kit/storage/sqlite/file.ts';
+import { openSqlite } from '#kit/storage/sqlite/open.ts';
 import { CommandError } from '../command.ts';
 
 /** A data folder at one instant: what is copied from it is the state of that instant, whatever a running process writes meanwhile. */
 export interface FrozenFolder {
-  /** The databases, each with a connection whose reads see the instant. Paths are relative, with `/`. */
-  databases: readonly { path: string; connection: DatabaseSync }[];
+  /**
+   * The databases, each with a connection whose reads see the instant. Paths are relative, with `/`. `log`: a copy of the write-ahead log of an
+   * encrypted one, as it was at the instant; while the connection reads, nothing later enters the database file itself.
+   */
+  databases: readonly { path: string; connection: SqliteFile; log: string | undefined }[];
   /**
    * All other files. `link`: a hard link that stays when the file is removed. `sizeBytes`: what the file had at the instant; a file to which lines
    * are added, such as the ends of audit chains, has more later.
@@ -34,8 +39,8 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
   const isDatabase = (path: string) => path.endsWith('.db');
   const databasePaths = paths.filter(isDatabase);
   const links = mkdtempSync(join(folder, linkPrefix));
-  let writers: DatabaseSync[] = [];
-  const readers: DatabaseSync[] = [];
+  let writers: SqliteFile[] = [];
+  const readers: SqliteFile[] = [];
   const close = () => {
     for (const connection of readers) connection.close();
     rmSync(links, { recursive: true, force: true });
@@ -43,6 +48,7 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
   try {
     writers = lockDatabases(folder, databasePaths, lockWaitMs);
     for (const path of databasePaths) readers.push(pinRead(join(folder, path)));
+    const logs = databasePaths.map((path, index) => copyLog(join(folder, path), join(links, `${index}-wal`)));
     const files = listFiles(folder)
       .filter((path) => !isDatabase(path) && !isTemporary(path))
       .map((path, index) => {
@@ -50,7 +56,9 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
         linkSync(join(folder, path), link);
         return { path, link, sizeBytes: statSync(link).size };
       });
-    const databases = databasePaths.map((path, index) => ({ path, connection: readers[index] as DatabaseSync }));
+    const databases = databasePaths.map((path, index) => {
+      return { path, connection: readers[index] as SqliteFile, log: logs[index] };
+    });
     return { databases, files, close };
   } catch (error) {
     close();
@@ -64,13 +72,13 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
  * Takes the write lock of all databases. A thread of the running process serves several of them: while it waits for one that is locked
  * here, a transaction that it has open in another cannot end. So the locks are held only briefly while one is missing.
  */
-function lockDatabases(folder: string, paths: readonly string[], lockWaitMs: number): DatabaseSync[] {
+function lockDatabases(folder: string, paths: readonly string[], lockWaitMs: number): SqliteFile[] {
   const deadlineMs = performance.now() + lockWaitMs;
-  const connections: DatabaseSync[] = [];
+  const connections: SqliteFile[] = [];
   try {
-    for (const path of paths) connections.push(new DatabaseSync(join(folder, path), { timeout: 0 }));
+    for (const path of paths) connections.push(openSqlite(join(folder, path)));
     for (;;) {
-      const busy = paths.findIndex((path, index) => !lockDatabase(connections[index] as DatabaseSync, path));
+      const busy = paths.findIndex((path, index) => !lockDatabase(connections[index] as SqliteFile, path));
       if (busy === -1) return connections;
       for (const connection of connections.slice(0, busy)) connection.exec('ROLLBACK');
       if (performance.now() >= deadlineMs) throw lockFailure(paths[busy] as string, 'database is locked');
@@ -84,7 +92,7 @@ function lockDatabases(folder: string, paths: readonly string[], lockWaitMs: num
 
 /** Takes the write lock of a database; returns false if it is not free in time. */
 // SQLite's own wait sleeps up to 100 ms between two tries and keeps no queue: a process that writes without a pause would win every time.
-function lockDatabase(connection: DatabaseSync, path: string): boolean {
+function lockDatabase(connection: SqliteFile, path: string): boolean {
   const deadlineMs = performance.now() + longestHoldMs;
   for (;;) {
     try {
@@ -122,11 +130,18 @@ function isBusy(error: unknown): boolean {
 }
 
 /** Opens a connection that reads the database as it is now until it is closed. */
-function pinRead(path: string): DatabaseSync {
-  const connection = new DatabaseSync(path, { readOnly: true });
+function pinRead(path: string): SqliteFile {
+  const connection = openSqlite(path, { readOnly: true });
   connection.exec('BEGIN');
   connection.prepare('SELECT count(*) FROM sqlite_schema').get();
   return connection;
+}
+
+/** Copies the log of an encrypted database, which no one writes now. Returns the path of the copy; `undefined` if there is none. */
+function copyLog(path: string, to: string): string | undefined {
+  if (folderKeyOf(path) === undefined || !existsSync(`${path}-wal`)) return undefined;
+  copyFileSync(`${path}-wal`, to);
+  return to;
 }
 
 /**

@@ -1,14 +1,19 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KeyWrapper } from '#kit/storage/encryption/key-wrapper.ts';
+import { readEncryption } from '#kit/storage/encryption/settings.ts';
+import { createFolderKey, keyFileName } from '#kit/storage/encryption/unlock.ts';
 import { type CommandContext, CommandError, printJson } from '../command.ts';
 import { commonFlags, localHelp, parseFlags } from '../flags.ts';
 import { createProgress, type Progress } from '../progress.ts';
+import { encryptFile } from './encrypt-file.ts';
 import { type BackupFile, copyFile, type Manifest, readManifest } from './manifest.ts';
 import { fillNewFolder } from './new-folder.ts';
 
 const help = `npm run restore -- --from <folder> [--to <folder>]
 
 Makes a data folder of a backup, after comparing the checksum of every file. It replaces nothing: move an old data folder away first.
+With storage.encryption in the configuration, a backup that is not encrypted becomes an encrypted data folder.
 
   --from <folder>    a folder that \`npm run backup\` has written
   --to <folder>      the data folder; must not exist, or be empty; default: data_dir of the configuration
@@ -25,8 +30,10 @@ export async function restore(context: CommandContext): Promise<number> {
     return 0;
   }
   if (values.from === undefined) throw new CommandError(`--from is needed\n\n${help}`);
-  const to = values.to ?? (await context.readConfig(values.config)).dataDir;
-  const manifest = await restoreFolder(values.from, to, createProgress());
+  const config = await context.readConfig(values.config);
+  const to = values.to ?? config.dataDir;
+  const wrapper = readEncryption(config.storage?.encryption);
+  const manifest = await restoreFolder(values.from, to, createProgress(), wrapper);
   if (values.json) printJson({ folder: to, created_at: manifest.createdAt, files: manifest.files.length });
   else
     process.stdout.write(
@@ -37,15 +44,23 @@ export async function restore(context: CommandContext): Promise<number> {
 
 /**
  * Makes a data folder of a backup. The folder appears with all of its content or not at all. Throws CommandError if the target has content
- * or a file of the backup is missing or damaged.
+ * or a file of the backup is missing or damaged. `wrapper`: encrypts what is not encrypted yet.
  */
-export async function restoreFolder(from: string, to: string, progress: Progress): Promise<Manifest> {
+export async function restoreFolder(
+  from: string,
+  to: string,
+  progress: Progress,
+  wrapper?: KeyWrapper,
+): Promise<Manifest> {
   const manifest = readManifest(from);
+  const encrypts = wrapper !== undefined && !manifest.files.some(({ path }) => path === keyFileName);
   return fillNewFolder(to, '--to', async (partial) => {
     try {
+      if (encrypts) await createFolderKey(partial, wrapper);
       for (const [index, file] of manifest.files.entries()) {
         progress.update(index, manifest.files.length, file.path);
         await restoreFile(from, partial, file);
+        if (encrypts) await encryptFile(partial, file.path);
       }
       return manifest;
     } finally {
