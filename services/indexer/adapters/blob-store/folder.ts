@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ConnectError } from '@connectrpc/connect';
 import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { unavailable } from '#kit/base/errors.ts';
@@ -7,6 +8,7 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { type FolderKey, folderKeyOf } from '#kit/storage/encryption/folder-keys.ts';
 import { openRange, sealStream } from '#kit/storage/encryption/sealed-file.ts';
 import type { BlobStore, BlobStoreDeps } from '../../uploads/blob-store.ts';
+import { damaged } from '../../uploads/uploads.ts';
 
 /** Ending of the file of a write that has not ended. */
 const unfinished = '.part';
@@ -48,9 +50,15 @@ async function openFolder(folder: string, key: FolderKey | undefined): Promise<B
       try {
         if (key === undefined) return await readAll(file, offset, sizeBytes);
         const { size } = await file.stat();
-        return await openRange(key, size, (start, count) => readAll(file, start, count), offset, sizeBytes);
+        const range = openRange(key, size, (start, count) => readAll(file, start, count), offset, sizeBytes);
+        return await range.catch((error: unknown) => {
+          // An error of the disk has a name of its own; without one, the ciphertext is another than that which was written.
+          throw codeOf(error) === undefined || codeOf(error) === 'ERR_OSSL_BAD_DECRYPT'
+            ? damaged(`the upload ${name} is damaged`)
+            : error;
+        });
       } catch (error) {
-        throw unreadable(error);
+        throw error instanceof ConnectError ? error : unreadable(error);
       } finally {
         await file.close();
       }

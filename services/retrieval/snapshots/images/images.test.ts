@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { setFolderKey } from '#kit/storage/encryption/folder-keys.ts';
 import { adapter } from '../../adapters/keyword-store/sqlite/index.ts';
 import { createSqliteThreads } from '../../sqlite/threads.ts';
 import type { KeywordRow } from '../../stores/keyword-store.ts';
@@ -30,14 +31,14 @@ afterAll(async () => {
 });
 
 /** Opens a store whose corpora have images, however few rows they have. */
-async function open(maxBytes?: number) {
+async function open(maxBytes?: number, snapshotParts = parts, threads = sqlite) {
   const images = {
     newId: () => `i${++lastId}`,
     minRows: 1,
     onOutcome: (outcome: ImageOutcome) => void outcomes.push(outcome),
   };
-  const snapshots = createSureSnapshots(maxBytes, { ...parts, images });
-  const store = await adapter.create({}, { folder, threads: sqlite, snapshots });
+  const snapshots = createSureSnapshots(maxBytes, { ...snapshotParts, images });
+  const store = await adapter.create({}, { folder, threads, snapshots });
   const find = async (tenant: string, text: string) => {
     const words = [
       { word: text, weight: 1 },
@@ -82,6 +83,39 @@ test('a start reads the image and adds what came later; only the owner may read 
   expect(await second.find('acme', 'zebra')).toEqual(['a']);
   await second.close();
   expect(outcomes.slice(2)).toEqual(['used']);
+});
+
+test('the image of an encrypted folder has no word of a document, and a start reads it; a changed one is made again', async () => {
+  const [plainFolder, encrypted] = [folder, mkdtempSync(join(tmpdir(), 'ragmesh-images-'))];
+  folder = encrypted;
+  // Threads that run already do not learn of a new key.
+  setFolderKey(folder, { database: 'ab'.repeat(32), file: new Uint8Array(32).fill(7) });
+  const own = { threads: createSearchThreads(1), builder: createBuilder() };
+  const ownSqlite = createSqliteThreads(1);
+  const openHere = () => open(undefined, own, ownSqlite);
+  const first = await openHere();
+  await first.write('acme', [row(1, 'a', 'quagga pear'), row(2, 'b', 'corn')]);
+  await first.find('acme', 'quagga');
+  await first.snapshots.idle();
+  await first.close();
+  expect(outcomes).toEqual(['none', 'written']);
+  expect(filesWith('quagga')).toEqual([]);
+  const second = await openHere();
+  expect(await second.find('acme', 'quagga')).toEqual(['a']);
+  await second.close();
+  expect(outcomes.at(-1)).toBe('used');
+  const [name = ''] = images('acme');
+  const bytes = readFileSync(join(folder, name));
+  bytes[2] = (bytes[2] as number) ^ 1;
+  writeFileSync(join(folder, name), bytes);
+  const third = await openHere();
+  expect(await third.find('acme', 'quagga')).toEqual(['a']);
+  await third.snapshots.idle();
+  await third.close();
+  expect(outcomes).toContain('unusable');
+  for (const part of [own.builder, own.threads, ownSqlite]) await part.close();
+  rmSync(folder, { recursive: true, force: true });
+  folder = plainFolder;
 });
 
 test('after an erasure no file has a word of a deleted document, and the next image has the others', async () => {
