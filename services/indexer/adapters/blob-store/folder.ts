@@ -146,7 +146,7 @@ export const adapter = defineAdapter({
     if (key === undefined && folderKeyOf(folder) !== undefined) {
       throw new ConfigError(
         'indexer.blob_store.path',
-        'is outside of data_dir, where nothing is encrypted: leave it out',
+        'is outside of data_dir, so nothing would be encrypted: leave it out',
       );
     }
     return openFolder(chosen, key);
