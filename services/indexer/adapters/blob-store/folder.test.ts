@@ -56,7 +56,7 @@ test('a blob of an encrypted folder is readable in no file, and no path outside 
   }
   await store.write('a', bytes(), signal);
   expect(readFileSync(join(folder, 'a')).includes('planted-value')).toBe(false);
-  expect(Buffer.from((await store.read('a', 70_000, 14)) ?? []).toString()).toBe(
+  expect(Buffer.from((await store.read('a', 70_000, 14, signal)) ?? []).toString()).toBe(
     'planted-value '.repeat(2).slice(0, 14),
   );
   const outside = newFolder();
