@@ -27,7 +27,10 @@ interface NativeStatement {
   raw(enabled: boolean): unknown;
 }
 
-/** AEGIS-256 (draft-irtf-cfrg-aegis-aead): every page has a nonce and a tag of its own. It costs a fifth of what ChaCha20 or AES-CBC with HMAC do. */
+/**
+ * AEGIS-256 (draft-irtf-cfrg-aegis-aead): every page has a nonce and a tag of its own. It was the cheapest cipher of the package: 20,000 inserts
+ * took 76 ms more of CPU than without encryption, and 367 to 430 ms more with the others.
+ */
 const cipher = 'aegis';
 
 const packageName = 'better-sqlite3-multiple-ciphers';
