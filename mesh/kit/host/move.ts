@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
-import { lockFolder } from '../storage/folder-lock.ts';
+import { lockFolder } from '../storage/files/folder-lock.ts';
 import { copyTables, type TableCopy } from '../storage/move/copy-tables.ts';
 import { prepareProgress, readProgress, writeProgress } from '../storage/move/progress.ts';
 import { openPostgresDatabase, schemaOf } from '../storage/postgres/database.ts';

@@ -1,9 +1,10 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { IdentityConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
 import { readSealed, sealFor } from '../storage/encryption/sealed-file.ts';
+import { createOnce } from '../storage/files/create-once.ts';
 
 /** Keys of the mesh: Ed25519. Only processes that make tokens have the private one. */
 export interface IdentityKeys {
@@ -103,16 +104,7 @@ function readOrCreate(path: string): string {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   mkdirSync(dirname(path), { recursive: true });
-  // Written to another file and linked: no process reads half a key, and of two that start concurrently both use the key of the first.
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, sealFor(path, newKey()), { mode: 0o600 });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  createOnce(path, sealFor(path, newKey()));
   return readSealed(path);
 }
 

@@ -1,6 +1,6 @@
-import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import type { MaskingKey } from '#kit/personal-data/seal.ts';
 import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
+import { createOnce } from '#kit/storage/files/create-once.ts';
 import { newKey } from './secrets.ts';
 
 /** Name of the key of a file: it is in no configuration. */
@@ -23,15 +23,6 @@ export function readKeyFile(path: string): MaskingKey | undefined {
 export function readOrCreateKeyFile(path: string): MaskingKey {
   const found = readKeyFile(path);
   if (found !== undefined) return found;
-  // Written to another file and linked: no process reads half a key, and the first of two that start together wins.
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, sealFor(path, Buffer.from(newKey()).toString('hex')), { mode: 0o600 });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  createOnce(path, sealFor(path, Buffer.from(newKey()).toString('hex')));
   return readKeyFile(path) as MaskingKey;
 }

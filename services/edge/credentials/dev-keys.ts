@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
+import { createOnce } from '#kit/storage/files/create-once.ts';
 import { hashKey, type KeyEntry } from './api-keys.ts';
 
 /** Keys for trying ragmesh out on one's own machine. */
@@ -52,17 +53,8 @@ function parse(text: string): Partial<DevKeys> | null {
 function makeDevKeys(folder: string, path: string): DevKeys {
   const makeKey = () => `rm_dev_${randomBytes(32).toString('base64url')}`;
   mkdirSync(folder, { recursive: true });
-  const draft = `${path}.${process.pid}`;
   const text = `${JSON.stringify({ dev: makeKey(), customer: makeKey() }, null, 2)}\n`;
-  writeFileSync(draft, sealFor(path, text), { mode: 0o600 });
-  try {
-    // A link never replaces what is there: of two processes that start concurrently, both use the keys of the first.
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  createOnce(path, sealFor(path, text));
   const keys = readDevKeys(path);
   if (keys === undefined) throw new Error(`${path} vanished while it was made`);
   return keys;

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import type { Database, Migrations } from '#kit/storage/database.ts';
 import { readSealed, sealFor } from '#kit/storage/encryption/sealed-file.ts';
+import { createOnce } from '#kit/storage/files/create-once.ts';
 
 /** Cached tags. */
 const maxTags = 10_000;
@@ -58,15 +58,6 @@ function readOrCreate(path: string): Buffer {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  // Written to another file and linked: no process reads half a secret, and the first of two that start together wins.
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, sealFor(path, randomBytes(32).toString('hex')), { mode: 0o600 });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  createOnce(path, sealFor(path, randomBytes(32).toString('hex')));
   return read();
 }

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import { checkDatabase, type Database, type Migrations, openDatabase } from '../../storage/database.ts';
-import { lockFolder } from '../../storage/folder-lock.ts';
+import { lockFolder } from '../../storage/files/folder-lock.ts';
 import { checkPostgresDatabase, openPostgresDatabase, schemaOf } from '../../storage/postgres/database.ts';
 import type { PostgresPool } from '../../storage/postgres/pool.ts';
 import { checkContent, damaged, isDamage, setAside } from '../../storage/sqlite/damage.ts';

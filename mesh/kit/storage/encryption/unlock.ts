@@ -1,20 +1,9 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../../base/config-error.ts';
+import { createOnce, flushFolder } from '../files/create-once.ts';
 import { requireEncryptedSqlite } from '../sqlite/encrypted.ts';
 import { type FolderKey, setFolderKey } from './folder-keys.ts';
 import type { KeyWrapper } from './key-wrapper.ts';
@@ -107,22 +96,12 @@ async function writeKey(path: string, key: Uint8Array, wrapper: KeyWrapper, how:
     wrapped: Buffer.from(wrapped).toString('base64'),
     check: checkOf(key),
   };
+  const text = `${JSON.stringify(file, null, 2)}\n`;
+  if (how === 'create') return createOnce(path, text);
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600, flush: true });
-  if (how === 'replace') renameSync(draft, path);
-  else {
-    try {
-      // A link never replaces what is there: of two processes that start concurrently, both use the key of the first.
-      linkSync(draft, path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    } finally {
-      rmSync(draft, { force: true });
-    }
-  }
-  const folder = openSync(join(path, '..'), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  writeFileSync(draft, text, { mode: 0o600, flush: true });
+  renameSync(draft, path);
+  flushFolder(dirname(path));
 }
 
 function derive(key: Uint8Array): FolderKey {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDatabase } from '../database.ts';
 import { setFolderKey } from '../encryption/folder-keys.ts';
-import { lockFolder } from '../folder-lock.ts';
+import { lockFolder } from '../files/folder-lock.ts';
 import { databaseSuite, type NoteSchema, noteMigrations } from '../suites/database.suite.ts';
 import { isUniqueViolation } from '../unique-violation.ts';
 import { isDamage } from './damage.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type SqliteConnection, SqliteError, type SqliteThread } from './sqlite/thread.ts';
+import { type SqliteConnection, SqliteError, type SqliteThread } from '../sqlite/thread.ts';
 
 /** SQLITE_BUSY. */
 const busy = 5;
