@@ -1,19 +1,21 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages } from './pages.ts';
+import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
 
 // The loop that keeps answers right, in a real browser over the whole mesh: a gap in the documents is found, closed, and shown to be closed.
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 1 test of the inbox (no Chromium)\n');
+  process.stderr.write('skipped: 3 tests of the inbox (no Chromium)\n');
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -36,27 +38,59 @@ afterAll(async () => {
   await mesh?.close();
 });
 
-test.runIf(chromium)('a refused question is found in the inbox, answered, asked again and resolved', async () => {
-  const page = await pages.open('#');
-  const ask = async (question: string) => {
-    const before = await page.getByTestId('turn').count();
-    await page.getByTestId('question').fill(question);
-    await page.keyboard.press('Enter');
-    const turn = page.getByTestId('turn').nth(before);
-    await turn.and(page.locator('[data-phase="done"]')).waitFor();
-    return turn.getByTestId('answer');
-  };
-  for (const question of ['Do you rent out telescopes?', 'do you rent telescopes out']) {
-    expect(await (await ask(question)).getAttribute('data-refused')).toBe('true');
-  }
+/** Asks on the page, and returns the answer. */
+async function ask(page: Page, question: string): Promise<Locator> {
+  const before = await page.getByTestId('turn').count();
+  await page.getByTestId('question').fill(question);
+  await page.keyboard.press('Enter');
+  const turn = page.getByTestId('turn').nth(before);
+  await turn.and(page.locator('[data-phase="done"]')).waitFor();
+  return turn.getByTestId('answer');
+}
 
+/** Asks questions that the sample does not answer, opens their topic in the inbox, and asks them again, which changes nothing yet. */
+async function findGap(page: Page, questions: readonly string[]): Promise<void> {
+  for (const question of questions) {
+    expect(await (await ask(page, question)).getAttribute('data-refused')).toBe('true');
+  }
   await page.getByTestId('section-inbox').click();
-  await page.getByRole('row', { name: 'Do you rent out telescopes?' }).click();
-  await page.getByTestId('questions').getByText('do you rent telescopes out').waitFor();
+  await page.getByRole('row', { name: questions[0] as string }).click();
+  for (const question of questions) await page.getByTestId('questions').getByText(question, { exact: true }).waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByTestId('ask-again-all').click();
-  await page.locator('[data-testid="asked-again"][data-answered="false"]').nth(1).waitFor();
+  await page
+    .locator('[data-testid="asked-again"][data-answered="false"]')
+    .nth(questions.length - 1)
+    .waitFor();
+}
 
+/** Writes a document on the page of a topic and publishes it. */
+async function publishDocument(page: Page, title: string, text: string): Promise<void> {
+  await page.getByTestId('draft-tab-document').click();
+  await page.getByTestId('draft-title').fill(title);
+  await page.getByTestId('draft-text').fill(text);
+  await page.getByTestId('publish-document').click();
+}
+
+const answered = (page: Page) => page.locator('[data-testid="asked-again"][data-answered="true"]');
+
+/** Closes the topic, and asks a question of it in a new conversation. */
+async function resolve(page: Page, question: string): Promise<Locator> {
+  await page.getByTestId('topic-comment').fill('answered');
+  await page.getByTestId('resolve').click();
+  await page.getByTestId('reopen').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('section-inbox').click();
+  await page.getByTestId('empty').waitFor();
+  await page.getByTestId('section-ask').click();
+  await page.getByTestId('new-session').click();
+  await expect.poll(() => page.getByTestId('turn').count(), { timeout }).toBe(0);
+  return ask(page, question);
+}
+
+test.runIf(chromium)('a refused question is found in the inbox, answered, asked again and resolved', async () => {
+  const page = await pages.open('#');
+  await findGap(page, ['Do you rent out telescopes?', 'do you rent telescopes out']);
   await page
     .getByTestId('draft-answer')
     .fill('Telescopes are not for rent; they can be tried in the shop for an hour.');
@@ -64,16 +98,74 @@ test.runIf(chromium)('a refused question is found in the inbox, answered, asked 
   await page.getByTestId('answer-published').waitFor();
   await page.waitForTimeout(1500); // a change reaches every replica within a second
   await page.getByTestId('ask-again-all').click();
-  await page.locator('[data-testid="asked-again"][data-answered="true"]').nth(1).waitFor();
-  await page.getByTestId('topic-comment').fill('answered');
-  await page.getByTestId('resolve').click();
-  await page.getByTestId('reopen').waitFor();
-  expect(await accessibilityFaults(page)).toEqual([]);
+  await answered(page).nth(1).waitFor();
+  expect(await (await resolve(page, 'Do you rent out telescopes?')).textContent()).toContain('tried in the shop');
+  expect(pages.problems).toEqual([]);
+});
 
-  await page.getByTestId('section-inbox').click();
-  await page.getByTestId('empty').waitFor();
-  await page.getByTestId('section-ask').click();
-  await page.getByTestId('turn').nth(1).waitFor(); // the conversation so far is read from the server
-  expect(await (await ask('Do you rent out telescopes?')).textContent()).toContain('tried in the shop');
+test.runIf(chromium)(
+  'a document is drafted for a topic, passes the gate, becomes live, and answers its questions',
+  async () => {
+    const startedAt = Date.now();
+    const page = await pages.open('#');
+    const questions = ['Can I get a birdhouse repaired?', 'can i get birdhouses repaired'];
+    await findGap(page, questions);
+    await publishDocument(
+      page,
+      'Repair of birdhouses',
+      'You can get a birdhouse repaired in our workshop. The repair of a birdhouse costs 15 euros and takes one week.',
+    );
+    await page.getByTestId('publication-live').waitFor();
+    await page.getByTestId('gate-report').getByText('Passed').first().waitFor();
+    const version = /Version (\d+) of shop/.exec((await page.getByTestId('publication-live').textContent()) ?? '')?.[1];
+    await answered(page).nth(1).waitFor();
+    const sources = await page.getByTestId('asked-source').allTextContents();
+    expect(sources).toEqual(Array(2).fill(`Repair of birdhouses · shop, version ${version}`));
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    // What is written later replaces the document.
+    await page.reload();
+    await page.getByTestId('draft-tab-document').click();
+    await expect.poll(() => page.getByTestId('draft-text').inputValue(), { timeout }).toContain('costs 15 euros');
+    await page.getByTestId('draft-text').fill('You can get a birdhouse repaired for 18 euros, within one week.');
+    await page.getByTestId('publish-document').click();
+    await answered(page).nth(1).waitFor();
+    const answer = await resolve(page, questions[0] as string);
+    expect(await answer.textContent()).toContain('18 euros');
+    expect(await page.getByTestId('turn').last().getByTestId('source-1').textContent()).toContain(
+      'Repair of birdhouses',
+    );
+    process.stdout.write(`the loop with a document: ${Math.round((Date.now() - startedAt) / 1000)} s\n`);
+    expect(pages.problems).toEqual([]);
+  },
+);
+
+test.runIf(chromium)('a gate holds a drafted document until an operator approves its version', async () => {
+  const page = await pages.open('#');
+  const questions = ['Are the yurts waterproof?', 'is a yurt waterproof'];
+  await findGap(page, questions);
+  const topic = page.url();
+  await page.goto(`${mesh.edgeUrl}/#/quality/gate/shop`);
+  await page.getByTestId('trial-canary').fill('0');
+  await page.getByTestId('trial-shadow').fill('10');
+  await page.getByTestId('gate-save').click();
+  await page.getByText('Saved.').waitFor();
+  await page.goto(topic);
+  await publishDocument(
+    page,
+    'Yurts',
+    'Our yurts are waterproof: a yurt stays dry inside in heavy rain for three days.',
+  );
+  await page.getByTestId('publication-held').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  // Readers still have the version before.
+  await page.getByTestId('ask-again-all').click();
+  await page.locator('[data-testid="asked-again"][data-answered="false"]').nth(1).waitFor();
+  await page.getByTestId('approve-version').click();
+  await page.getByTestId('decision-comment').fill('read by the workshop');
+  await page.getByTestId('approve-version-confirm').click();
+  await page.getByTestId('publication-live').waitFor();
+  await answered(page).nth(1).waitFor();
+  expect(await (await resolve(page, questions[0] as string)).textContent()).toContain('waterproof');
   expect(pages.problems).toEqual([]);
 });

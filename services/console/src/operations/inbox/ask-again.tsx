@@ -1,7 +1,9 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Api } from '../../api.ts';
+import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
@@ -15,10 +17,19 @@ interface Asked {
   question: string;
   text: string;
   isAnswered: boolean;
+  /** The documents that the answer cites. */
+  cited: Passage[];
 }
 
-/** Asks the very questions of a topic again, as the user who is looking at it, and shows what is answered now. */
-export function AskAgain({ api, questions }: { api: Api; questions: readonly string[] }) {
+interface AskAgainProps {
+  api: Api;
+  questions: readonly string[];
+  /** Whether they are asked when this is shown. @default false */
+  isStarted?: boolean;
+}
+
+/** Asks the very questions of a topic again, as the user who is looking at it, and shows what is answered now, and from which version. */
+export function AskAgain({ api, questions, isStarted = false }: AskAgainProps) {
   const texts = useOperationTexts();
   const [asked, setAsked] = useState<Asked[]>([]);
   const [isAsking, setAsking] = useState(false);
@@ -38,8 +49,14 @@ export function AskAgain({ api, questions }: { api: Api; questions: readonly str
       setAsking(false);
     }
   };
+  const start = useRef(isStarted ? run : undefined);
+  useEffect(() => {
+    void start.current?.();
+    start.current = undefined;
+  }, []);
+  const answeredCount = asked.filter(({ isAnswered }) => isAnswered).length;
   return (
-    <section className="findings" aria-label={texts.inbox.proof}>
+    <section className="findings" aria-label={texts.inbox.proof} data-testid="proof">
       <h3>{texts.inbox.proof}</h3>
       <p className="field-hint">{texts.inbox.proofText}</p>
       <div className="form-actions">
@@ -48,8 +65,13 @@ export function AskAgain({ api, questions }: { api: Api; questions: readonly str
         </Button>
       </div>
       <ActionFailure error={error} />
+      {asked.length > 0 && (
+        <p className="strong" role="status" data-testid="answered-count">
+          {texts.inbox.answeredOf(answeredCount, asked.length)}
+        </p>
+      )}
       <ul aria-live="polite">
-        {asked.map(({ question, text, isAnswered }) => (
+        {asked.map(({ question, text, isAnswered, cited }) => (
           <li key={question} data-testid="asked-again" data-answered={isAnswered}>
             <span className="strong">
               {question}{' '}
@@ -58,6 +80,12 @@ export function AskAgain({ api, questions }: { api: Api; questions: readonly str
               </Badge>
             </span>
             <span>{text}</span>
+            {cited.map(({ corpus, documentId, title, version }) => (
+              <span key={`${corpus} ${documentId}`} className="faint" data-testid="asked-source">
+                <a href={linkTo('documents', corpus, 'document', documentId)}>{title}</a> ·{' '}
+                {texts.inbox.fromVersion(corpus, String(version))}
+              </span>
+            ))}
           </li>
         ))}
       </ul>
@@ -68,10 +96,20 @@ export function AskAgain({ api, questions }: { api: Api; questions: readonly str
 async function ask(api: Api, question: string): Promise<Asked> {
   let text = '';
   let isAnswered = false;
-  for await (const { event } of api.chat.ask({ question }, { timeoutMs: answerMs })) {
+  let passages: readonly Passage[] = [];
+  const markers = new Set<number>();
+  // A test, so that a question that is still refused is not counted as asked by one more user.
+  for await (const { event } of api.chat.ask({ question, isTest: true }, { timeoutMs: answerMs })) {
     if (event.case === 'textDelta') text += event.value.text;
     if (event.case === 'reset') text = '';
+    if (event.case === 'sources') passages = event.value.passages;
+    if (event.case === 'citation') markers.add(event.value.marker);
     if (event.case === 'done') isAnswered = event.value.outcome === AnswerOutcome.ANSWERED;
   }
-  return { question, text, isAnswered };
+  const documents = new Map(
+    passages
+      .filter((_, at) => markers.has(at + 1))
+      .map((passage) => [`${passage.corpus} ${passage.documentId}`, passage]),
+  );
+  return { question, text, isAnswered, cited: isAnswered ? [...documents.values()] : [] };
 }

@@ -1,13 +1,11 @@
-import { useMutation, useQuery } from '@connectrpc/connect-query';
+import { useMutation } from '@connectrpc/connect-query';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
-import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Choice } from '../ui/choice.tsx';
 import { Field } from '../ui/field.tsx';
-import { ActionFailure, Reply } from '../ui/reply.tsx';
+import { ActionFailure } from '../ui/reply.tsx';
 
 /** Most wordings of a curated answer; the contract's limit. */
 const maxWordings = 20;
@@ -17,14 +15,14 @@ interface DraftAnswerProps {
   questions: readonly string[];
   /** The curated answer that was written before; empty: none. */
   curatedId: string;
+  corpora: readonly string[];
   onPublished: (curatedId: string) => void;
 }
 
-/** Writes the curated answer to the questions of a topic, or leads to the upload of a document. */
-export function DraftAnswer({ questions, curatedId, onPublished }: DraftAnswerProps) {
+/** Writes the curated answer to the questions of a topic. */
+export function DraftAnswer({ questions, curatedId, corpora, onPublished }: DraftAnswerProps) {
   const texts = useOperationTexts();
-  const corpora = useQuery(RetrievalService.method.listCorpora);
-  const [corpus, setCorpus] = useState('');
+  const [corpus, setCorpus] = useState(corpora[0] ?? '');
   const [wordings, setWordings] = useState(questions.slice(0, maxWordings).join('\n'));
   const [answer, setAnswer] = useState('');
   const put = useMutation(CuratedAnswerService.method.putCuratedAnswer, {
@@ -35,55 +33,44 @@ export function DraftAnswer({ questions, curatedId, onPublished }: DraftAnswerPr
     .map((line) => line.trim())
     .filter((line) => line !== '');
   return (
-    <section className="draft" aria-label={texts.inbox.draft}>
-      <h3>{texts.inbox.draft}</h3>
-      <Reply query={corpora}>
-        {({ corpora: all }) => {
-          const chosen = corpus || (all[0]?.name ?? '');
-          return (
-            <form
-              className="source-form"
-              onSubmit={(event) => {
-                event.preventDefault();
-                put.mutate({ id: curatedId, corpus: chosen, questions: lines.slice(0, maxWordings), answer });
-              }}
-            >
-              <Choice
-                label={texts.documents.corpus}
-                value={chosen}
-                options={all.map(({ name }) => ({ value: name, label: name }))}
-                onChange={setCorpus}
-              />
-              <Field
-                label={texts.inbox.wordings}
-                hint={texts.inbox.wordingsHint}
-                value={wordings}
-                onChange={setWordings}
-                rows={4}
-                testId="wordings"
-              />
-              <Field label={texts.inbox.answer} value={answer} onChange={setAnswer} rows={5} testId="draft-answer" />
-              <ActionFailure error={put.error} />
-              <div className="form-actions">
-                <Button
-                  type="submit"
-                  className="button primary"
-                  isDisabled={put.isPending || lines.length === 0 || answer.trim() === '' || chosen === ''}
-                  data-testid="publish-answer"
-                >
-                  {texts.inbox.publish}
-                </Button>
-                <a href={linkTo('documents', chosen, 'upload')}>{texts.inbox.orDocument}</a>
-                {put.isSuccess && (
-                  <span role="status" data-testid="answer-published">
-                    {texts.inbox.published}
-                  </span>
-                )}
-              </div>
-            </form>
-          );
-        }}
-      </Reply>
-    </section>
+    <form
+      className="source-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        put.mutate({ id: curatedId, corpus, questions: lines.slice(0, maxWordings), answer });
+      }}
+    >
+      <Choice
+        label={texts.documents.corpus}
+        value={corpus}
+        options={corpora.map((name) => ({ value: name, label: name }))}
+        onChange={setCorpus}
+      />
+      <Field
+        label={texts.inbox.wordings}
+        hint={texts.inbox.wordingsHint}
+        value={wordings}
+        onChange={setWordings}
+        rows={4}
+        testId="wordings"
+      />
+      <Field label={texts.inbox.answer} value={answer} onChange={setAnswer} rows={5} testId="draft-answer" />
+      <ActionFailure error={put.error} />
+      <div className="form-actions">
+        <Button
+          type="submit"
+          className="button primary"
+          isDisabled={put.isPending || lines.length === 0 || answer.trim() === '' || corpus === ''}
+          data-testid="publish-answer"
+        >
+          {texts.inbox.publish}
+        </Button>
+        {put.isSuccess && (
+          <span role="status" data-testid="answer-published">
+            {texts.inbox.published}
+          </span>
+        )}
+      </div>
+    </form>
   );
 }

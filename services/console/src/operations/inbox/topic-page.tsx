@@ -5,41 +5,42 @@ import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import type { GetTopicResponse, Topic } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { InboxService, TopicState } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
-import type { Api } from '../../api.ts';
 import { formatCount, formatWhen } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
+import type { SectionProps } from '../section.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Facts } from '../ui/facts.tsx';
 import { Field } from '../ui/field.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
 import { AskAgain } from './ask-again.tsx';
-import { DraftAnswer } from './draft-answer.tsx';
+import { Drafts } from './drafts.tsx';
 
 /** A topic of the inbox: its questions, an answer for them, the proof, and its end. */
-export function TopicPage({ api, topicId }: { api: Api; topicId: string }) {
+export function TopicPage({ topicId, ...props }: Omit<SectionProps, 'parts'> & { topicId: string }) {
   const topic = useQuery(InboxService.method.getTopic, { topicId });
   return (
     <Reply query={topic}>
-      {(reply) => reply.topic && <Whole api={api} topic={reply.topic} questions={reply.questions} />}
+      {(reply) => reply.topic && <Whole {...props} topic={reply.topic} questions={reply.questions} />}
     </Reply>
   );
 }
 
-interface WholeProps {
-  api: Api;
+interface WholeProps extends Omit<SectionProps, 'parts'> {
   topic: Topic;
   questions: GetTopicResponse['questions'];
 }
 
-function Whole({ api, topic, questions }: WholeProps) {
+function Whole({ api, apiKey, roles, topic, questions }: WholeProps) {
   const texts = useOperationTexts();
   const { tag } = useMessages();
   const queries = useQueryClient();
   const [assignee, setAssignee] = useState(topic.assignee);
   const [comment, setComment] = useState(topic.comment);
+  // How often a document of this topic became live; each time its questions are asked again.
+  const [liveCount, setLiveCount] = useState(0);
   const [curatedId, setCuratedId] = useState(topic.curatedAnswerId);
   const update = useMutation(InboxService.method.updateTopic, { onSuccess: () => queries.invalidateQueries() });
   const { topicId, state } = topic;
@@ -111,15 +112,22 @@ function Whole({ api, topic, questions }: WholeProps) {
           ))}
         </ul>
       </section>
-      <DraftAnswer
+      <Drafts
+        topic={topic}
         questions={wordings}
         curatedId={curatedId}
+        apiKey={apiKey}
+        roles={roles}
         onPublished={(id) => {
           setCuratedId(id);
           change(state, id);
         }}
+        onLive={() => {
+          setLiveCount((before) => before + 1);
+          void queries.invalidateQueries();
+        }}
       />
-      <AskAgain api={api} questions={wordings} />
+      <AskAgain key={liveCount} api={api} questions={wordings} isStarted={liveCount > 0} />
     </>
   );
 }

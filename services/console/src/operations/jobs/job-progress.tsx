@@ -8,18 +8,22 @@ import { ActionFailure } from '../ui/reply.tsx';
 import { isOpen, JobStateBadge } from './job-state.tsx';
 import { useJob } from './use-job.ts';
 
-/** A job in a line, while it runs and when it has ended. `onEnd` is called once. */
+/** Follows a job in a line, while it runs and when it has ended. `onEnd` is called once. */
 export function JobProgress({ jobId, onEnd }: { jobId: string; onEnd?: () => void }) {
   const { job, error } = useJob(jobId);
-  const texts = useOperationTexts();
-  const { tag } = useMessages();
   const hasEnded = job !== undefined && !isOpen(job.state);
   const ended = useRef(onEnd);
   ended.current = onEnd;
   useEffect(() => {
     if (hasEnded) ended.current?.();
   }, [hasEnded]);
-  if (job === undefined) return <ActionFailure error={error} />;
+  return job === undefined ? <ActionFailure error={error} /> : <JobLine job={job} />;
+}
+
+/** The state, phase and counts of a job in a line. */
+export function JobLine({ job }: { job: Job }) {
+  const texts = useOperationTexts();
+  const { tag } = useMessages();
   const { changedCount = 0n, indexedCount = 0n, failedCount = 0n } = job.progress ?? {};
   return (
     <div className="job-line" role="status" data-testid="job-progress" data-state={job.state}>
@@ -30,7 +34,7 @@ export function JobProgress({ jobId, onEnd }: { jobId: string; onEnd?: () => voi
         {texts.jobs.counts(formatCount(indexedCount, tag), formatCount(changedCount, tag))}
         {failedCount > 0n && ` · ${texts.jobs.failed(formatCount(failedCount, tag))}`}
       </span>
-      <a href={linkTo('jobs', jobId)}>{texts.jobs.details}</a>
+      <a href={linkTo('jobs', job.jobId)}>{texts.jobs.details}</a>
     </div>
   );
 }

@@ -77,7 +77,9 @@ export function Remedies({ explanation, query, roles, onChange, onDone }: Remedi
       {open === 'term' && (
         <AddTerm words={explanation.chunks[0]?.missingWords ?? []} question={query.question} onDone={onDone} />
       )}
-      {open === 'curate' && <DraftAnswer questions={[query.question]} curatedId="" onPublished={() => {}} />}
+      {open === 'curate' && (
+        <DraftAnswer questions={[query.question]} curatedId="" corpora={[query.corpus]} onPublished={() => {}} />
+      )}
     </section>
   );
 }

@@ -57,7 +57,13 @@ function Form({ corpus, reply }: { corpus: string; reply: GetGateResponse }) {
             onChange={setCanary}
             testId="trial-canary"
           />
-          <Field label={texts.trial.shadow} hint={texts.trial.shadowHint} value={shadow} onChange={setShadow} />
+          <Field
+            label={texts.trial.shadow}
+            hint={texts.trial.shadowHint}
+            value={shadow}
+            onChange={setShadow}
+            testId="trial-shadow"
+          />
         </>
       )}
       {isWrong && (

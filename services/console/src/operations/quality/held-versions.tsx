@@ -1,16 +1,13 @@
-import { useMutation, useQuery } from '@connectrpc/connect-query';
-import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useQuery } from '@connectrpc/connect-query';
 import type { HeldVersion } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
-import { Confirm } from '../ui/confirm.tsx';
 import { Empty } from '../ui/empty.tsx';
-import { Field } from '../ui/field.tsx';
 import { Reply } from '../ui/reply.tsx';
 import { GateReportView } from './gate-report.tsx';
 import { TrialStatus } from './trial-status.tsx';
+import { VersionDecision } from './version-decision.tsx';
 
 /** Versions that did not pass their gate, and the decision about each. */
 export function HeldVersions() {
@@ -31,12 +28,7 @@ export function HeldVersions() {
 
 function Held({ version }: { version: HeldVersion }) {
   const texts = useOperationTexts();
-  const queries = useQueryClient();
-  const [comment, setComment] = useState('');
-  const approve = useMutation(VersionGateService.method.approveVersion);
-  const reject = useMutation(VersionGateService.method.rejectVersion);
   const { jobId, corpus, user, report } = version;
-  const reason = <Field label={texts.quality.comment} value={comment} onChange={setComment} />;
   return (
     <article className="held" data-testid="held-version">
       <header className="page-head">
@@ -44,33 +36,7 @@ function Held({ version }: { version: HeldVersion }) {
           <a href={linkTo('jobs', jobId)}>{corpus}</a> <span className="faint">{texts.quality.by(user)}</span>
         </h3>
         <div className="page-actions">
-          <Confirm
-            label={texts.quality.approve}
-            title={texts.quality.approveTitle(corpus)}
-            action={texts.quality.approve}
-            onConfirm={async () => {
-              await approve.mutateAsync({ jobId, comment });
-              await queries.invalidateQueries();
-            }}
-            testId="approve-version"
-          >
-            <p>{texts.quality.approveText}</p>
-            {reason}
-          </Confirm>
-          <Confirm
-            label={texts.quality.reject}
-            title={texts.quality.rejectTitle(corpus)}
-            action={texts.quality.reject}
-            isDanger
-            onConfirm={async () => {
-              await reject.mutateAsync({ jobId, comment });
-              await queries.invalidateQueries();
-            }}
-            testId="reject-version"
-          >
-            <p>{texts.quality.rejectText}</p>
-            {reason}
-          </Confirm>
+          <VersionDecision jobId={jobId} corpus={corpus} />
         </div>
       </header>
       {report !== undefined && <GateReportView report={report} />}
