@@ -39,7 +39,7 @@ interface Probe {
 }
 
 /**
- * Searches the version for one document of each access list that a search can find, as a caller without groups, who must not find it, and as one with the groups
+ * Searches the version for one written document of each access list that a search can find, as a caller without groups, who must not find it, and as one with the groups
  * of the list, who must. Also searches for documents that the version leaves out. The searches are those of readers, so what they find is
  * what readers would find.
  */
@@ -56,7 +56,9 @@ export async function checkLeaks(facts: LeakFacts, deps: LeakDeps): Promise<Chec
     passed: failed.length === 0,
     finding:
       [...kinds].map(([failure, count]) => `${count} ${failure}`).join('; ') ||
-      `${probes.length} searches found what their access lists permit`,
+      (probes.length === 0
+        ? 'nothing to search for: no document with an access list was written, and none was removed'
+        : `${probes.length} searches found what their access lists permit`),
     checkedCount: BigInt(probes.length),
     documentIds: [...new Set(failed.map(({ documentId }) => documentId))].slice(0, namedMax),
   };

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import type { PreparedDocument } from '../prepare/prepared.ts';
-import { applyOverlays, hashOfText, type OverlayChange } from './apply-overlays.ts';
+import { applyOverlays, hashOfText, noteLeftOut, type OverlayChange } from './apply-overlays.ts';
 
 const options = { targetTokens: 100, overlapTokens: 10, embeddingModel: 'words', dimensions: 16 };
 
@@ -66,4 +67,10 @@ test('the order of overlays does not change the result, and the same ones give t
   const edited = applyOverlays(separate, changes, options);
   expect(edited).toMatchObject({ title: 'Better', text: '1. two. 3.' });
   expect(applyOverlays(separate, changes.toReversed(), options)).toEqual(edited);
+});
+
+test('edits of a text that is gone are a note of the document, and those that apply are none', () => {
+  const edits = [chunk('two.', 'x'), chunk('zwei.', 'y'), chunk('drei.', undefined)];
+  expect(noteLeftOut(separate, edits)).toMatchObject([{ path: 'a.md', kind: NoteKind.EDIT_NOT_APPLIED, count: 2 }]);
+  expect(noteLeftOut(separate, [chunk('two.', 'x')])).toEqual([]);
 });

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { labelsOf } from '#kit/personal-data/seal.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import type { Chunk } from '../chunk/chunk.ts';
 import { hashDocument } from '../prepare/content-hash.ts';
-import type { PreparedDocument, PrepareOptions } from '../prepare/prepared.ts';
+import type { PreparedDocument, PreparedNote, PrepareOptions } from '../prepare/prepared.ts';
 
 /** What an overlay changes, in a document. */
 export interface OverlayTargetKey {
@@ -42,6 +43,15 @@ export function hasTarget(
     default:
       return false;
   }
+}
+
+/** Returns a note of the overlays whose text a document, as it was read, no longer has; an empty list if there is none. */
+export function noteLeftOut(document: PreparedDocument, overlays: readonly OverlayChange[]): PreparedNote[] {
+  const { length: count } = overlays.filter((overlay) => !hasTarget(document, overlay));
+  if (count === 0) return [];
+  const message =
+    'edits of a text that the document no longer has were left out: apply each to the new text, or withdraw it';
+  return [{ ...document.origin, kind: NoteKind.EDIT_NOT_APPLIED, count, message }];
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { JobKind, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { JobKind, JobState, NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind, OverlayState } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { errorInfoOf, toRpcError } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
@@ -60,7 +60,9 @@ test('an edit is published immediately, and survives a document that is read aga
   expect(await statesOf()).toEqual([OverlayState.APPLIES]);
 
   // The edited section changes at its source: a conflict, and the source is shown.
-  await ingest({ 'guide.md': guide.replace('ten days', 'twenty days') });
+  const { jobId } = await ingest({ 'guide.md': guide.replace('ten days', 'twenty days') });
+  const { notes } = await mesh.client.listNotes({ jobId }, await mesh.as());
+  expect(notes).toMatchObject([{ path: 'guide.md', kind: NoteKind.EDIT_NOT_APPLIED, count: 1n }]);
   expect(textsOf('guide.md')?.at(-1)).toContain('twenty days');
   expect(await statesOf(true)).toEqual([OverlayState.CONFLICT]);
   await ingest({ 'guide.md': guide });

@@ -1,5 +1,5 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import { createValidator } from '@bufbuild/protovalidate';
+import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import { internal, invalidArgument } from '../../base/errors.ts';
 import type { Interceptor } from '../invoke.ts';
 import { quickCheckOf } from './quick-check.ts';
@@ -34,11 +34,18 @@ export function createCheck(): Check {
     if (result.kind === 'error') throw internal(result.error);
     const violations = result.violations.map((violation) => ({
       field: violation.toString().split(': ')[0] ?? '',
-      description: violation.message,
+      description: wordsOf(violation),
     }));
     const text = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
     throw invalidArgument(text, { violations });
   };
+}
+
+// An enum's value 0 means that it was not given, also by a name in JSON that the contract does not have.
+function wordsOf({ ruleId, message }: Violation): string {
+  return ruleId === 'enum.not_in' && message.endsWith('[0]')
+    ? 'must be one of the names of the contract, other than the first'
+    : message;
 }
 
 async function* checkAll(schema: DescMessage, messages: AsyncIterable<Message>, check: Check): AsyncIterable<Message> {

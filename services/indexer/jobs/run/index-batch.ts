@@ -11,7 +11,7 @@ import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts
 import type { DocumentStore } from '../../documents/document-store.ts';
 import type { Originals } from '../../documents/originals/originals.ts';
 import type { IndexerMetrics } from '../../metrics.ts';
-import { applyOverlays } from '../../overlays/apply-overlays.ts';
+import { applyOverlays, noteLeftOut } from '../../overlays/apply-overlays.ts';
 import type { OverlayStore } from '../../overlays/overlay-store.ts';
 import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { StagedUpload } from '../../uploads/uploads.ts';
@@ -177,10 +177,13 @@ async function withOverlays(batch: PreparedBatch, { run, deps, options }: BatchC
   const ids = batch.documents.map(({ documentId }) => documentId);
   const overlays = Map.groupBy(await deps.overlays.listOf(run.job, ids), ({ documentId }) => documentId);
   if (overlays.size === 0) return batch;
-  const documents = batch.documents.map((document) =>
-    applyOverlays(document, overlays.get(document.documentId) ?? [], options),
-  );
-  return { ...batch, documents };
+  const of = ({ documentId }: PreparedDocument) => overlays.get(documentId) ?? [];
+  const documents = batch.documents.map((document) => applyOverlays(document, of(document), options));
+  return {
+    ...batch,
+    documents,
+    notes: [...batch.notes, ...batch.documents.flatMap((one) => noteLeftOut(one, of(one)))],
+  };
 }
 
 function observeChunks({ metrics }: BatchDeps, documents: readonly PreparedDocument[]): void {
