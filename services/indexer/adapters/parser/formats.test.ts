@@ -143,6 +143,32 @@ describe('Excel', () => {
     ]);
   });
 
+  // Programs other than Excel write these formats without a backslash before the dot.
+  test.each([
+    ['dd.mm.yyyy', 46_127.545, '15.04.2026'],
+    ['yyyy.m.d', 46_127, '2026.4.15'],
+    ['dd.mm.yyyy hh:mm', 46_127.75, '15.04.2026 18:00'],
+    ['[$-407]d. mmmm yyyy', 46_127, '15. April 2026'],
+    ['hh:mm:ss.00', 0.5, '12:00:00.00'],
+    ['"v. "dd.mm.yy', 46_127, 'v. 15.04.26'],
+  ])('the dots of "%s" are those of a date', async (format, value, shown) => {
+    const sheet = sheetOf([
+      ['tag', 'wert'],
+      ['a', { t: 'n', v: value, z: format }],
+    ]);
+    const parsed = await read('spreadsheet', 'a.xlsx', fileOf({ S: sheet }));
+    expect(parsed).toMatchObject([{ document: { text: `## S\n\n| tag: a | wert: ${shown} |` } }]);
+  });
+
+  test('days since 1904 are those of a workbook that says so', async () => {
+    const sheet = sheetOf([['wert'], [{ t: 'n', v: 44_665, z: 'd.m.yyyy' }]]);
+    const workbook = { SheetNames: ['S'], Sheets: { S: sheet }, Workbook: { WBProps: { date1904: true } } };
+    const file = write(workbook as WorkBook, { type: 'buffer', bookType: 'xlsx' }) as Buffer;
+    expect(await read('spreadsheet', 'a.xlsx', file)).toMatchObject([
+      { document: { text: expect.stringContaining('15.4.2026') } },
+    ]);
+  });
+
   test('a sheet of questions is one document for each row, and a table beside it one document', async () => {
     const faq = sheetOf([
       ['常见问题'],

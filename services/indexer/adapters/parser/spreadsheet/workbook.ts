@@ -1,4 +1,4 @@
-import { type CellObject, read, utils, type WorkBook, type WorkSheet } from '@e965/xlsx';
+import { type CellObject, read, SSF, utils, type WorkBook, type WorkSheet } from '@e965/xlsx';
 import { UnreadableError } from '../../../parse/parser.ts';
 import {
   noCounts,
@@ -34,6 +34,7 @@ export function readWorkbook(
     // Sheets of charts and of macros have no cells.
     else if (sheet?.['!data'] !== undefined) {
       counts.missingValues += clear(sheet['!data'] as Cells, missing.get(name) ?? new Set());
+      showRefused(sheet['!data'] as Cells, workbook.Workbook?.WBProps?.date1904 === true);
       sheets.push({ name, rows: readRows(sheet, budget, counts) });
     }
   }
@@ -46,6 +47,7 @@ function open(bytes: Buffer): WorkBook {
       type: 'buffer',
       dense: true,
       cellStyles: true,
+      cellNF: true,
       sheetRows: sheetRowsMax,
       dateNF: 'yyyy-mm-dd',
     } as const;
@@ -131,6 +133,29 @@ function mergesOf(sheet: WorkSheet): Merges {
 
 /** Returns the value as the sheet shows it. */
 function textOf(cell: CellObject | undefined): string {
-  if (cell?.v === undefined) return '';
-  return String(cell.w ?? cell.v).trim();
+  return cell?.v === undefined ? '' : String(cell.w ?? cell.v).trim();
+}
+
+/**
+ * Shows the numbers in formats that the library refuses: programs other than Excel write the dots of "dd.mm.yyyy" without a backslash, and it
+ * takes them for those of fractions of a second.
+ */
+function showRefused(data: Cells, date1904: boolean): void {
+  for (const row of data) {
+    for (const cell of row ?? []) {
+      if (typeof cell?.v === 'number' && cell.w === undefined) cell.w = shownAs(String(cell.z ?? ''), cell.v, date1904);
+    }
+  }
+}
+
+function shownAs(format: string, value: number, date1904: boolean): string {
+  const escaped = format.replace(/("[^"]*"|\\.|\[[^\]]*\])|\.(?!0)/g, (_, kept: string | undefined) => kept ?? '\\.');
+  for (const one of [escaped, SSF.is_date(format) ? 'yyyy-mm-dd' : 'General']) {
+    try {
+      return SSF.format(one, value, { date1904 });
+    } catch {
+      // The next one.
+    }
+  }
+  return String(value);
 }
