@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type AccessList, AccessListSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type AccessList, AccessListSchema, type Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReasonSchema } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import {
   type Document,
@@ -19,11 +19,12 @@ import { invalidArgument } from '#kit/base/errors.ts';
 import type { StoredDocument } from './documents/document-store.ts';
 import { reportOf } from './gate/report.ts';
 import type { JobRecord } from './jobs/job-store.ts';
+import { gateShownTo } from './jobs/rights.ts';
 import { toLanguage } from './jobs/run/index-client.ts';
 import type { FailureTable, NoteTable } from './uploads/records.ts';
 
-/** Returns a job as a message of the contract. */
-export function toJob(record: JobRecord): Job {
+/** Returns a job as a message of the contract, with what the caller may see of it. */
+export function toJob(record: JobRecord, principal: Principal): Job {
   const { progress } = record;
   return create(JobSchema, {
     jobId: record.jobId,
@@ -48,7 +49,7 @@ export function toJob(record: JobRecord): Job {
     updatedAt: timestampFromMs(record.updatedAtMs),
     version: record.version,
     revision: record.revision,
-    gate: reportOf(record.gate),
+    gate: gateShownTo(principal, reportOf(record.gate)),
     kind: kindOf[record.source.kind],
   });
 }

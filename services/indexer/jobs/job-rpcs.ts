@@ -9,6 +9,7 @@ import type { JobChanges } from './job-changes.ts';
 import type { JobRecord, JobStore } from './job-store.ts';
 import type { JobWorker } from './job-worker.ts';
 import type { NoteStore } from './note-store.ts';
+import { mayFollow } from './rights.ts';
 
 /** Dependencies of the job rpcs. */
 export interface JobRpcDeps {
@@ -34,12 +35,32 @@ type Rpcs = Pick<
   'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures' | 'listNotes'
 >;
 
-/** Creates the job rpcs. They see only the jobs of the caller's tenant. */
+/** Creates the job rpcs. They see only the jobs that exist for the caller. */
 export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
   const find = async (jobId: string, context: CallContext): Promise<JobRecord> => {
     const [job] = await jobs.list({ tenant: context.principal.tenant, jobId, limit: 1 });
-    if (job === undefined) throw notFound('job', jobId);
+    if (job === undefined || !mayFollow(context.principal, job)) throw notFound('job', jobId);
     return job;
+  };
+  const listVisible = async (
+    { principal }: CallContext,
+    corpus: string,
+    beforeSequence: number | undefined,
+    limit: number,
+  ): Promise<JobRecord[]> => {
+    const visible: JobRecord[] = [];
+    let before = beforeSequence;
+    for (;;) {
+      const found = await jobs.list({
+        tenant: principal.tenant,
+        ...(corpus !== '' && { corpus }),
+        ...(before !== undefined && { beforeSequence: before }),
+        limit,
+      });
+      visible.push(...found.filter((job) => mayFollow(principal, job)));
+      before = found.at(-1)?.sequence;
+      if (visible.length >= limit || found.length < limit) return visible.slice(0, limit);
+    }
   };
   /** Yields the job after each change, until it is over or the signal aborts. */
   const follow = async function* (jobId: string, context: CallContext, signal: AbortSignal): AsyncIterable<JobRecord> {
@@ -55,25 +76,23 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
     }
   };
   return {
-    getJob: async ({ jobId }, context) => ({ job: toJob(await find(jobId, context)) }),
+    getJob: async ({ jobId }, context) => ({ job: toJob(await find(jobId, context), context.principal) }),
 
     async listJobs({ pageSize, pageToken, corpus }, context) {
       const limit = pageSize || 50;
       const beforeSequence = pageToken === '' ? undefined : fromPageToken(pageToken, 'number')[0];
-      const found = await jobs.list({
-        tenant: context.principal.tenant,
-        ...(corpus !== '' && { corpus }),
-        ...(beforeSequence !== undefined && { beforeSequence }),
-        limit: limit + 1,
-      });
+      const found = await listVisible(context, corpus, beforeSequence, limit + 1);
       const page = found.slice(0, limit);
       const last = page.at(-1);
       const hasMore = found.length > limit && last !== undefined;
-      return { jobs: page.map(toJob), nextPageToken: hasMore ? toPageToken([last.sequence]) : '' };
+      return {
+        jobs: page.map((job) => toJob(job, context.principal)),
+        nextPageToken: hasMore ? toPageToken([last.sequence]) : '',
+      };
     },
 
     async *watchJob({ jobId }, context) {
-      for await (const job of follow(jobId, context, context.signal)) yield { job: toJob(job) };
+      for await (const job of follow(jobId, context, context.signal)) yield { job: toJob(job, context.principal) };
     },
 
     async cancelJob({ jobId }, context) {
@@ -91,15 +110,16 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
         // The job can take longer to stop than this call waits: the reply shows its current state.
         if (!waiting.aborted || context.signal.aborted) throw error;
       }
-      return { job: toJob(job) };
+      return { job: toJob(job, context.principal) };
     },
 
     async retryJob({ jobId }, context) {
+      await find(jobId, context);
       const job = await jobs.request(context.principal.tenant, jobId, { kind: 'retry' });
       await requeued();
       worker.wake();
       changes.announce(jobId);
-      return { job: toJob(job) };
+      return { job: toJob(job, context.principal) };
     },
 
     async listFailures({ jobId, pageSize, pageToken }, context) {

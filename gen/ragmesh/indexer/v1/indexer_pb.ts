@@ -391,7 +391,7 @@ export type Job = Message<"ragmesh.indexer.v1.Job"> & {
   revision: string;
 
   /**
-   * What the gate found; set when the version was checked.
+   * What the gate found; set when the version was checked. Only operators see counts of the corpus and judged questions in it.
    *
    * @generated from field: ragmesh.indexer.v1.GateReport gate = 12;
    */
@@ -1656,7 +1656,7 @@ export const IndexerService: GenService<{
     output: typeof GetJobResponseSchema;
   },
   /**
-   * Returns jobs of the tenant, the latest first.
+   * Returns jobs of the tenant that exist for the caller, the latest first: own ones, those of users whose groups the caller has, all for operators.
    *
    * @generated from rpc ragmesh.indexer.v1.IndexerService.ListJobs
    */
