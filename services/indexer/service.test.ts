@@ -2,10 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState, NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { GateCheckKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { type IndexerMesh, jsonl, type Part, partsOf, startIndexerMesh, testStorage } from './testing/indexer-mesh.ts';
@@ -315,39 +313,6 @@ describe('access', () => {
     expect(mesh.index.live('acl').has('own.md')).toBe(true);
     expect((await mesh.client.deleteDocuments(request, await mesh.as(staff))).documentCount).toBe(1n);
     expect(mesh.index.live('acl').has('own.md')).toBe(false);
-  });
-
-  test('a job and its gate say nothing to editors of documents that they may not see', async () => {
-    const editor = (user: string, ...groups: string[]) => testPrincipal({ user, groups, roles: [Role.EDITOR] });
-    const [sam, kim, ed] = [editor('sam', 'staff'), editor('kim', 'staff', 'lead'), editor('ed')];
-    const closed = await mesh.ingest(
-      { 'a.md': { content: 'a', groups: ['staff'] }, 'b.md': 'b', 'secret.md': Buffer.from([0xff]) },
-      { corpus: 'team', principal: sam },
-    );
-    const open = await mesh.ingest({ 'c.md': 'c' }, { corpus: 'team', principal: ed });
-    const listed = async (principal: Principal, pageSize = 1) => {
-      const page = await mesh.client.listJobs({ corpus: 'team', pageSize }, await mesh.as(principal));
-      return page.jobs.map(({ jobId }) => jobId);
-    };
-    expect(await listed(ed, 5)).toEqual([open.jobId]);
-    expect(await listed(sam, 5)).toEqual([open.jobId, closed.jobId]);
-    expect(await listed(kim)).toEqual([open.jobId]);
-    const own = await mesh.as(ed);
-    const { jobId } = closed;
-    const work = [
-      mesh.client.getJob({ jobId }, own),
-      mesh.client.listFailures({ jobId }, own),
-      mesh.client.listNotes({ jobId }, own),
-      mesh.client.cancelJob({ jobId }, own),
-      mesh.client.retryJob({ jobId }, own),
-    ];
-    for (const each of work) expect((await failure(each)).code).toBe(Code.NotFound);
-    const seen = (await mesh.client.getJob({ jobId: open.jobId }, own)).job?.gate;
-    const whole = (await mesh.client.getJob({ jobId: open.jobId }, await mesh.as())).job?.gate;
-    const sizeOf = (report: typeof seen) => report?.checks.find(({ kind }) => kind === GateCheckKind.SIZE);
-    expect(sizeOf(whole)?.finding).toBe('2 documents and 2 chunks became 3 and 3');
-    expect(sizeOf(seen)).toMatchObject({ passed: true, finding: '', checkedCount: 0n });
-    expect(seen?.checks.map(({ kind }) => kind)).toEqual(whole?.checks.map(({ kind }) => kind));
   });
 
   test('no tenant sees, cancels or lists jobs and failures of another', async () => {
