@@ -17,9 +17,8 @@ import {
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { StoredDocument } from './documents/document-store.ts';
-import { reportOf } from './gate/report.ts';
+import { gateShownTo, reportOf } from './gate/report.ts';
 import type { JobRecord } from './jobs/job-store.ts';
-import { gateShownTo } from './jobs/rights.ts';
 import { toLanguage } from './jobs/run/index-client.ts';
 import type { FailureTable, NoteTable } from './uploads/records.ts';
 

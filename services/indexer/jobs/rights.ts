@@ -1,8 +1,6 @@
-import { create } from '@bufbuild/protobuf';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { GateCheckKind, type GateReport, GateReportSchema } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { canSee } from '#kit/rpc/access.ts';
 import { principalOf } from '#kit/rpc/identity.ts';
 import type { PreparedBatch, PreparedDocument, PreparedFailure } from '../prepare/prepared.ts';
@@ -59,21 +57,7 @@ export function mayFollow(principal: Principal, { user, groups }: Pick<JobRecord
   return isOperator(principal) || user === principal.user || groups.every((group) => principal.groups.includes(group));
 }
 
-/**
- * Returns what the caller may see of a gate's report. Only operators see how many documents the corpus has and how its judged questions were
- * answered; others see which checks passed, and what was found in the documents that the job wrote.
- */
-export function gateShownTo(principal: Principal, report: GateReport | undefined): GateReport | undefined {
-  if (report === undefined || isOperator(principal)) return report;
-  const { version, liveVersion, verdict, checkedAt, decision } = report;
-  const checks = report.checks.map((check) =>
-    check.kind === GateCheckKind.CONTENTS || check.kind === GateCheckKind.LEAKS
-      ? check
-      : { kind: check.kind, passed: check.passed },
-  );
-  return create(GateReportSchema, { version, liveVersion, verdict, checks, checkedAt, decision });
-}
-
-function isOperator({ roles }: Principal): boolean {
+/** Reports whether the caller answers for whole corpora. */
+export function isOperator({ roles }: Principal): boolean {
   return roles.includes(Role.OPERATOR);
 }

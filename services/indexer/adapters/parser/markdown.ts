@@ -1,5 +1,5 @@
-import type { Nodes, RootContent, Table } from 'mdast';
-import { fromMarkdown } from 'mdast-util-from-markdown';
+import type { Definition, Heading, Nodes, RootContent, Table } from 'mdast';
+import { fromMarkdown, type Options } from 'mdast-util-from-markdown';
 import { gfmTableFromMarkdown } from 'mdast-util-gfm-table';
 import { toString as wordsOf } from 'mdast-util-to-string';
 import { gfmTable } from 'micromark-extension-gfm-table';
@@ -18,6 +18,32 @@ const pieceLength = 100_000;
 const parsedLengthMax = 2_000_000;
 /** Lines nested about 80 levels deep: the parser's time grows with more than the square of the depth. */
 const deepLine = /^[ \t>]{160}|^(?:> ?){80}|^(?:[-*+] +){80}/m;
+
+/** Only headings need what stands inside of a line; the parser's time for it grows with the square of a paragraph. */
+const blocksOnly: Options = {
+  extensions: [
+    gfmTable(),
+    {
+      disable: {
+        null: [
+          'attention',
+          'autolink',
+          'characterEscape',
+          'characterReference',
+          'codeText',
+          'hardBreakEscape',
+          'htmlText',
+          'labelEnd',
+          'labelStartImage',
+          'labelStartLink',
+        ],
+      },
+    },
+  ],
+  mdastExtensions: [gfmTableFromMarkdown()],
+};
+/** Longest heading, in UTF-16 code units, whose marks are read. */
+const headingLengthMax = 1000;
 
 const parser: Parser = {
   mediaTypes: ['text/markdown', 'text/x-markdown'],
@@ -42,16 +68,28 @@ function addPiece(builder: TextBuilder, piece: string): void {
     }
     return;
   }
-  const tree = fromMarkdown(piece, { extensions: [gfmTable()], mdastExtensions: [gfmTableFromMarkdown()] });
-  for (const node of tree.children) addNode(builder, node, piece);
+  const tree = fromMarkdown(piece, blocksOnly);
+  const definitions = new Map(
+    tree.children.flatMap((node) => (node.type === 'definition' ? [[node.identifier, node] as const] : [])),
+  );
+  for (const node of tree.children) {
+    if (node.type === 'heading') builder.addHeading(node.depth, headingOf(node, piece, definitions));
+    else addNode(builder, node, piece);
+  }
+}
+
+/** Returns the words of a heading, without its marks and the targets of its links. */
+function headingOf(heading: Heading, source: string, definitions: ReadonlyMap<string, Definition>): string {
+  const marked = sourceOf(heading, source);
+  if (marked.length > headingLengthMax || !/[*_`[<&\\]/.test(marked)) return wordsOf(heading);
+  const labels = new Set(Array.from(marked.matchAll(/\[([^[\]]+)\]/g), ([, label = '']) => label.trim().toLowerCase()));
+  const used = [...labels].flatMap((label) => definitions.get(label) ?? []).map((node) => sourceOf(node, source));
+  return wordsOf(fromMarkdown([marked, ...used].join('\n\n')).children[0]);
 }
 
 /** Adds the blocks of a node. Paragraphs, lists and code keep their source text; tables become rows with headers. */
-function addNode(builder: TextBuilder, node: RootContent, source: string): void {
+function addNode(builder: TextBuilder, node: Exclude<RootContent, Heading>, source: string): void {
   switch (node.type) {
-    case 'heading':
-      builder.addHeading(node.depth, wordsOf(node));
-      break;
     case 'table':
       addTable(builder, node, source);
       break;

@@ -97,8 +97,18 @@ describe('Markdown', () => {
     expect(blocks.length).toBeGreaterThan(1);
   });
 
+  test('marks without an end take a time that is linear in the text', async () => {
+    for (const mark of ['*a_', '[', '**a **', '[a](<b>', '![a ', '<a ']) {
+      const text = `${mark.repeat(20_000)}x`;
+      const document = await one('markdown', 'a.md', `# Title\n\n${text}\n`);
+      expect(document.text).toBe(`# Title\n\n${text}`);
+    }
+  });
+
   test('without front matter the first outermost heading is the title, and a rule at the top is no front matter', async () => {
     expect((await one('markdown', 'a.md', '## Small\n\n# **Big** `one`\n\nx\n')).title).toBe('Big one');
+    const marked = '# Say \\*no\\* to [*it*](http://x), [1.2] &amp; `a_b`\n\nx\n\n[1.2]: http://y\n';
+    expect((await one('markdown', 'a.md', marked)).title).toBe('Say *no* to it, 1.2 & a_b');
     expect((await one('markdown', 'dir/plain.md', '---\n\nJust text\n\n---\n\nmore\n')).title).toBe('plain');
   });
 
