@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { KeyWrapper } from '#kit/storage/encryption/key-wrapper.ts';
 import { readEncryption } from '#kit/storage/encryption/settings.ts';
 import { createFolderKey, keyFileName } from '#kit/storage/encryption/unlock.ts';
@@ -33,7 +33,8 @@ export async function restore(context: CommandContext): Promise<number> {
   const config = await context.readConfig(values.config);
   const to = values.to ?? config.dataDir;
   const wrapper = readEncryption(config.storage?.encryption);
-  const manifest = await restoreFolder(values.from, to, createProgress(), wrapper);
+  const plain = config.audit?.headsFile ? [relative(to, config.audit.headsFile).split(sep).join('/')] : [];
+  const manifest = await restoreFolder(values.from, to, createProgress(), wrapper, plain);
   if (values.json) printJson({ folder: to, created_at: manifest.createdAt, files: manifest.files.length });
   else
     process.stdout.write(
@@ -44,13 +45,14 @@ export async function restore(context: CommandContext): Promise<number> {
 
 /**
  * Makes a data folder of a backup. The folder appears with all of its content or not at all. Throws CommandError if the target has content
- * or a file of the backup is missing or damaged. `wrapper`: encrypts what is not encrypted yet.
+ * or a file of the backup is missing or damaged. `wrapper`: encrypts what is not encrypted yet, but for the files `plain`, relative to the folder.
  */
 export async function restoreFolder(
   from: string,
   to: string,
   progress: Progress,
   wrapper?: KeyWrapper,
+  plain: readonly string[] = [],
 ): Promise<Manifest> {
   const manifest = readManifest(from);
   const encrypts = wrapper !== undefined && !manifest.files.some(({ path }) => path === keyFileName);
@@ -60,7 +62,7 @@ export async function restoreFolder(
       for (const [index, file] of manifest.files.entries()) {
         progress.update(index, manifest.files.length, file.path);
         await restoreFile(from, partial, file);
-        if (encrypts) await encryptFile(partial, file.path);
+        if (encrypts && !plain.includes(file.path)) await encryptFile(partial, file.path);
       }
       return manifest;
     } finally {

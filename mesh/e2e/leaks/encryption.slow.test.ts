@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
@@ -109,10 +109,14 @@ test('a missing, wrong or unknown key stops the start and says what to do; a new
 });
 
 test('a folder that has files is not encrypted silently; a restore with a key encrypts them', async () => {
-  const plain = await start(undefined, {});
+  const folder = newFolder();
+  const headsFile = join(folder, 'ends of chains');
+  const audit = { headsFile };
+  const plain = await start(folder, { audit });
   const { dataDir } = plain;
   folders.push(dataDir);
   await plant(plain);
+  await expect.poll(() => existsSync(headsFile), { timeout: 20_000 }).toBe(true);
   const copy = newFolder();
   await backUp(dataDir, copy, silent);
   await plain.close(true);
@@ -121,11 +125,13 @@ test('a folder that has files is not encrypted silently; a restore with a key en
   await expect(start(dataDir, keyed(key))).rejects.toThrow('has files that are not encrypted: back it up');
 
   const encrypted = newFolder();
+  const headsThere = join(encrypted, 'ends of chains');
   const wrapper = readEncryption(create(EncryptionConfigSchema, { keys: [key] }));
-  await restoreFolder(copy, encrypted, silent, wrapper);
+  await restoreFolder(copy, encrypted, silent, wrapper, ['ends of chains']);
+  expect(readFileSync(headsThere, 'utf8')).toBe(readFileSync(headsFile, 'utf8'));
   expect(plantedFiles(encrypted)).toEqual({});
   expect(readableFiles(encrypted)).toEqual([]);
-  const mesh = await start(encrypted, keyed(key));
+  const mesh = await start(encrypted, { ...keyed(key), audit: { headsFile: headsThere } });
   await expectPlanted(mesh);
   await mesh.close(true);
   expect(plantedFiles(encrypted)).toEqual({});

@@ -19,7 +19,7 @@ const parsedLengthMax = 2_000_000;
 /** Lines nested about 80 levels deep: the parser's time grows with more than the square of the depth. */
 const deepLine = /^[ \t>]{160}|^(?:> ?){80}|^(?:[-*+] +){80}/m;
 
-/** Only headings need what stands inside of a line; the parser's time for it grows with the square of a paragraph. */
+/** Only headings need the marks inside of a line; the parser's time for it grows with the square of a paragraph. */
 const blocksOnly: Options = {
   extensions: [
     gfmTable(),
