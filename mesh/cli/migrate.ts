@@ -4,6 +4,8 @@ import { StorageConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { moveRecords } from '#kit/host/move.ts';
+import { readEncryption } from '#kit/storage/encryption/settings.ts';
+import { unlockFolder } from '#kit/storage/encryption/unlock.ts';
 import { openPostgres } from '#kit/storage/postgres/pool.ts';
 import { readStorage } from '#kit/storage/postgres/settings.ts';
 import { type CommandContext, CommandError, printJson } from './command.ts';
@@ -33,6 +35,8 @@ export async function migrate(context: CommandContext, services: readonly Servic
   const config = await context.readConfig(values.config);
   const from = values.from ?? config.dataDir;
   if (!existsSync(from)) throw new CommandError(`there is no data folder ${from}: name it with --from`);
+  // The configured folder is open already; another one may have a key of its own.
+  await unlockFolder(from, readEncryption(config.storage?.encryption), false);
   config.storage ??= create(StorageConfigSchema);
   if (values.to !== undefined) config.storage.database = values.to;
   const settings = readStorage(config.storage);

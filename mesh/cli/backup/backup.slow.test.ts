@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -16,6 +17,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { durableSetup } from '#kit/storage/database.ts';
+import { setFolderKey } from '#kit/storage/encryption/folder-keys.ts';
+import { openSqlite } from '#kit/storage/sqlite/open.ts';
 import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
 import { backUp } from './backup.ts';
 import { restoreFolder } from './restore.ts';
@@ -32,7 +35,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const create = ['CREATE TABLE IF NOT EXISTS note (number INTEGER PRIMARY KEY, text TEXT NOT NULL)'];
 const lastOf = (path: string): number => {
-  const db = new DatabaseSync(path, { readOnly: true });
+  const db = openSqlite(path, { readOnly: true });
   try {
     expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
     const { last, count } = db.prepare('SELECT max(number) AS last, count(*) AS count FROM note').get() as {
@@ -46,32 +49,39 @@ const lastOf = (path: string): number => {
   }
 };
 
-test('a backup holds every database at the same instant, while both are written', async () => {
-  const thread = createSqliteThread();
-  const first = await thread.open({ path: join(data, 'a', 'first.db'), setup: [...durableSetup, ...create] });
-  const second = await thread.open({ path: join(data, 'second.db'), setup: [...durableSetup, ...create] });
-  let isDone = false;
-  let written = 0;
-  const writing = (async () => {
-    while (!isDone) {
-      const insert = { sql: 'INSERT INTO note VALUES (?, ?)', params: [written + 1, 'x'.repeat(2000)] };
-      await first.transact([insert]);
-      await second.transact([insert]);
-      written++;
+test.each(['plain', 'encrypted'])(
+  'a backup of %s databases holds every one at the same instant, while both are written',
+  async (kind) => {
+    if (kind === 'encrypted') {
+      const key = { database: randomBytes(32).toString('hex'), file: randomBytes(32) };
+      for (const name of ['data', 'restored']) setFolderKey(join(folder, name), key);
     }
-  })();
-  await expect.poll(() => written).toBeGreaterThan(20);
-  const acknowledged = written;
-  await backUp(data, join(folder, 'copy'), silent);
-  isDone = true;
-  await writing;
-  await thread.close();
-  await restoreFolder(join(folder, 'copy'), join(folder, 'restored'), silent);
-  const [one, two] = [lastOf(join(folder, 'restored/a/first.db')), lastOf(join(folder, 'restored/second.db'))];
-  // The writer fills the first before the second: at any instant it is at most one row ahead.
-  expect(one - two === 0 || one - two === 1).toBe(true);
-  expect(two).toBeGreaterThanOrEqual(acknowledged);
-});
+    const thread = createSqliteThread();
+    const first = await thread.open({ path: join(data, 'a', 'first.db'), setup: [...durableSetup, ...create] });
+    const second = await thread.open({ path: join(data, 'second.db'), setup: [...durableSetup, ...create] });
+    let isDone = false;
+    let written = 0;
+    const writing = (async () => {
+      while (!isDone) {
+        const insert = { sql: 'INSERT INTO note VALUES (?, ?)', params: [written + 1, 'x'.repeat(2000)] };
+        await first.transact([insert]);
+        await second.transact([insert]);
+        written++;
+      }
+    })();
+    await expect.poll(() => written).toBeGreaterThan(20);
+    const acknowledged = written;
+    await backUp(data, join(folder, 'copy'), silent);
+    isDone = true;
+    await writing;
+    await thread.close();
+    await restoreFolder(join(folder, 'copy'), join(folder, 'restored'), silent);
+    const [one, two] = [lastOf(join(folder, 'restored/a/first.db')), lastOf(join(folder, 'restored/second.db'))];
+    // The writer fills the first before the second: at any instant it is at most one row ahead.
+    expect(one - two === 0 || one - two === 1).toBe(true);
+    expect(two).toBeGreaterThanOrEqual(acknowledged);
+  },
+);
 
 test('a file to which lines are added while it is copied comes as it was at the instant', async () => {
   const [heads, empty] = [join(data, 'a', 'heads.jsonl'), join(data, 'empty.jsonl')];

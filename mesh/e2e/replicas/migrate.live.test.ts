@@ -1,6 +1,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,8 +23,8 @@ const folder = mkdtempSync(join(tmpdir(), 'ragmesh-migrate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const fixture = fileURLToPath(new URL('../testing/data-folder-0.1.tar.gz', import.meta.url));
 const run = fileURLToPath(new URL('../../run.ts', import.meta.url));
-const migrate = (from: string, to: string) =>
-  promisify(execFile)(process.execPath, [run, 'migrate', '--from', from, '--to', to, '--json']);
+const migrate = (from: string, to: string, ...more: string[]) =>
+  promisify(execFile)(process.execPath, [run, 'migrate', '--from', from, '--to', to, '--json', ...more]);
 
 const ann = (mesh: WholeMesh) => mesh.as(testPrincipal({ tenant: 'acme', user: 'ann' }));
 const fee = { question: 'What is the fee of rule 2?' };
@@ -76,5 +77,24 @@ describe.skipIf(!hasPostgres && skipped('postgres', 1, postgresAdvice))('npm run
     await mesh.client(IndexAdminService).rollbackVersion({ corpus: 'rules', version: kept?.version ?? 0n }, as);
     const { documents } = await mesh.client(IndexerService).listDocuments({ corpus: 'rules', pageSize: 200 }, as);
     expect(documents.length).toBeLessThan(before.documents.length);
+  }, 240_000);
+
+  test('moves an encrypted data folder that is not the configured one', async () => {
+    await using postgres = await startPostgres();
+    const dataDir = join(folder, 'encrypted');
+    const encryption = { keys: [{ id: 'first', key: randomBytes(32).toString('base64') }] };
+    const embedded = await startWholeMesh({ dataDir, sample: false, config: { storage: { encryption } } });
+    const as = await ann(embedded);
+    await askWhole(embedded.client(ChatService), { ...fee, createSession: true }, as);
+    const { entryCount } = await embedded.client(AuditService).verifyChain({}, as);
+    await embedded.close(true);
+    const config = join(folder, 'encrypted.json');
+    writeFileSync(config, JSON.stringify({ data_dir: join(folder, 'another'), storage: { encryption } }));
+    const database = await postgres.createDatabase();
+    await migrate(dataDir, database, '--config', config);
+    await using moved = await startWholeMesh({ sample: false, config: { storage: { database } } });
+    const there = await ann(moved);
+    expect((await moved.client(ChatService).listSessions({}, there)).sessions).toHaveLength(1);
+    expect(await moved.client(AuditService).verifyChain({}, there)).toMatchObject({ intact: true, entryCount });
   }, 240_000);
 });
