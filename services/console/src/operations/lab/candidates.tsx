@@ -9,6 +9,7 @@ import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Empty } from '../ui/empty.tsx';
+import { namesOf } from '../ui/plain-table.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 
 interface CandidatesProps {
@@ -61,7 +62,18 @@ export function Candidates({ found, user, onWhy }: CandidatesProps) {
         <Empty title={texts.lab.nothing} text={texts.lab.nothingText} />
       ) : (
         <ScrollArea label={texts.lab.candidateTable}>
-          <table className="plain-table lab-table" data-testid="candidates">
+          <table
+            className="plain-table cards lab-table"
+            style={namesOf([
+              texts.lab.rank,
+              texts.documents.columns.title,
+              ...(timeOf(Leg.VECTOR) === undefined ? [] : [texts.lab.vector]),
+              ...(timeOf(Leg.KEYWORD) === undefined ? [] : [texts.lab.keyword]),
+              texts.lab.fused,
+              texts.lab.reranked,
+            ])}
+            data-testid="candidates"
+          >
             <thead>
               <tr>
                 {head(texts.lab.rank, '')}

@@ -2,6 +2,7 @@ import { type GateReport, GateVerdict } from '#gen/ragmesh/indexer/v1/version_ga
 import { useMessages } from '../../i18n/index.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
+import { PlainTable } from '../ui/plain-table.tsx';
 
 /** What a gate found: its checks, the figures of both versions, and the questions that became worse. */
 export function GateReportView({ report }: { report: GateReport }) {
@@ -28,33 +29,23 @@ export function GateReportView({ report }: { report: GateReport }) {
         ))}
       </ul>
       {report.figures.length > 0 && (
-        <div className="scroll">
-          <table className="plain-table">
-            <thead>
-              <tr>
-                {[texts.gate.figure, texts.gate.live, texts.gate.checked, texts.gate.interval].map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {report.figures.map(({ dataSet, name, live, checked, low, high }) => (
-                <tr key={`${dataSet} ${name}`}>
-                  <th scope="row">
-                    {dataSet} {name}
-                  </th>
-                  <td>{figure(live)}</td>
-                  <td>{figure(checked)}</td>
-                  <td>
-                    {figure(low)} … {figure(high)}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <PlainTable
+          columns={[texts.gate.figure, texts.gate.live, texts.gate.checked, texts.gate.interval]}
+          testId="gate-figures"
+        >
+          {report.figures.map(({ dataSet, name, live, checked, low, high }) => (
+            <tr key={`${dataSet} ${name}`}>
+              <th scope="row">
+                {dataSet} {name}
+              </th>
+              <td>{figure(live)}</td>
+              <td>{figure(checked)}</td>
+              <td>
+                {figure(low)} … {figure(high)}
+              </td>
+            </tr>
+          ))}
+        </PlainTable>
       )}
       {report.worseQuestions.length > 0 && (
         <>

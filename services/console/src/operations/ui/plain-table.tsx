@@ -37,6 +37,6 @@ export function PlainTable({ columns, actions, children, testId }: PlainTablePro
 }
 
 /** The names of columns for the style sheet: `--column-2: "State"`. */
-function namesOf(columns: readonly string[]): CSSProperties {
+export function namesOf(columns: readonly string[]): CSSProperties {
   return Object.fromEntries(columns.map((name, at) => [`--column-${at + 1}`, JSON.stringify(name)]));
 }
