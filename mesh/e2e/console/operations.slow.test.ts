@@ -292,6 +292,8 @@ test.runIf(chromium)(
     const page = await pages.open('#/quality', { key: 'manager' });
     await page.getByTestId('held-version').getByText('Size').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
+    await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
+    await page.getByTestId('versions').getByRole('link', { name: 'Held' }).click();
     await page.getByTestId('approve-version').click();
     await page.getByTestId('approve-version-confirm').click();
     await page.getByTestId('held-version').waitFor({ state: 'detached' });

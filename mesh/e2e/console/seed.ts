@@ -47,8 +47,8 @@ const gaps = [
   ['Do you engrave names on lamps?', 'can a name be engraved on a lamp'],
 ];
 
-/** The configuration of a mesh to seed; `folder`: what its source may read. */
-export function seedConfig(folder: string): MessageInitShape<typeof ConfigSchema> {
+/** The configuration of a mesh to seed; `folder`: what its source may read, `modelUrl`: a model that writes, which is paid for. */
+export function seedConfig(folder: string, modelUrl: string): MessageInitShape<typeof ConfigSchema> {
   return {
     edge: {
       apiKeys: Object.entries(roles).map(([id, granted]) => ({
@@ -60,15 +60,12 @@ export function seedConfig(folder: string): MessageInitShape<typeof ConfigSchema
     llmGateway: {
       models: [
         { adapter: 'extractive', name: 'quotes' },
-        { adapter: 'extractive', name: 'quotes-preview' },
+        { adapter: 'openai-compatible', name: 'writer', settings: { base_url: modelUrl, model: 'scripted' } },
       ],
       prices: {
         version: '2026-12',
         currency: 'USD',
-        prices: [
-          { model: 'quotes', prompt: 3, completion: 15 },
-          { model: 'quotes-preview', prompt: 10, completion: 30 },
-        ],
+        prices: [{ model: 'writer', prompt: 3, completion: 15 }],
       },
       limits: { defaultTenant: { requestsPerMinute: 100_000n, costMicrosPerMonth: 2_000_000n } },
     },
@@ -99,7 +96,7 @@ export function createSeedClock(): { now: () => number; setDaysAgo(count: number
 export async function seed(edgeUrl: string, folder: string, clock: ReturnType<typeof createSeedClock>): Promise<void> {
   const transport = createConnectTransport({ baseUrl: edgeUrl, httpVersion: '2' });
   const client = <Desc extends DescService>(contract: Desc) => createClient(contract, transport);
-  await seedQuestions(client(ChatService), clock);
+  await seedQuestions(client(ChatService), edgeUrl, clock);
   clock.setDaysAgo(0);
   await seedAccounts(client);
   await seedEvaluation(client(EvaluationService));
@@ -118,11 +115,33 @@ const goldQuestions = () =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { id: string; text: string });
 
-async function seedQuestions(chat: Client<typeof ChatService>, clock: ReturnType<typeof createSeedClock>) {
+/** Calls of the model by other applications in a day, at most. */
+const callsMax = 12;
+
+async function seedCalls(edgeUrl: string, ago: number) {
+  for (let at = 0; at < callsMax - (ago % 7); at++) {
+    const user = askers[(at + ago) % askers.length] as string;
+    const body = { model: 'writer', messages: [{ role: 'user', content: `Write a reply to letter ${ago}-${at}.` }] };
+    const reply = await fetch(`${edgeUrl}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { ...as(user).headers, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!reply.ok) throw new Error(`the model was not called: ${await reply.text()}`);
+    await reply.text();
+  }
+}
+
+async function seedQuestions(
+  chat: Client<typeof ChatService>,
+  edgeUrl: string,
+  clock: ReturnType<typeof createSeedClock>,
+) {
   const questions = goldQuestions();
   let asked = 0;
   for (let ago = days; ago >= 0; ago--) {
     clock.setDaysAgo(ago);
+    await seedCalls(edgeUrl, ago);
     // More each week, fewer at weekends.
     const count = Math.round((4 + (days - ago) / 4) * (ago % 7 < 2 ? 0.4 : 1));
     for (let at = 0; at < count; at++, asked++) {
@@ -142,6 +161,8 @@ async function seedQuestions(chat: Client<typeof ChatService>, clock: ReturnType
         asked % 40 === 24 && ago < 5
           ? 'I want to talk to a human agent.'
           : 'And does that hold for clearance articles?';
+      // What one user asks, another one asks on the same day.
+      if (asked % 4 === 1) await askWhole(chat, { question, createSession: true }, as(askers[ago % 3] as string));
       if (asked % 20 === 4) await askWhole(chat, { question: follow, sessionId: startedOf(first).sessionId }, user);
     }
   }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { startScriptedModel } from '../testing/scripted-model.ts';
 import { startWholeMesh } from '../testing/whole-mesh.ts';
 import { createPages } from './pages.ts';
 import { createSeedClock, seed, seedConfig } from './seed.ts';
@@ -54,7 +55,8 @@ if (chromium === undefined) throw new Error('pictures need Chromium: install the
 mkdirSync(folder, { recursive: true });
 const sourceFolder = mkdtempSync(join(tmpdir(), 'ragmesh-shots-'));
 const clock = createSeedClock();
-const mesh = await startWholeMesh({ clock: clock.now, tracing: true, config: seedConfig(sourceFolder) });
+const model = await startScriptedModel({ tokens: { prompt: 1800, completion: 240 } });
+const mesh = await startWholeMesh({ clock: clock.now, tracing: true, config: seedConfig(sourceFolder, model.url) });
 await seed(mesh.edgeUrl, sourceFolder, clock);
 const browser = await launchChromium(chromium);
 const { open, problems } = createPages(browser, mesh.edgeUrl);
@@ -79,6 +81,7 @@ for (const [name, address] of Object.entries(addresses)) {
 }
 await browser.close();
 await mesh.close();
+await model[Symbol.asyncDispose]();
 rmSync(sourceFolder, { recursive: true, force: true });
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exit(problems.length === 0 ? 0 : 1);

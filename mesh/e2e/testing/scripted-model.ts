@@ -33,13 +33,17 @@ interface Script {
   reason?: string;
 }
 
-const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 };
+/** Tokens of each answer unless others are given. */
+const fewTokens = { prompt: 11, completion: 5 };
 
 /**
  * Starts the model. It calls the first tool that it is given, with the city of Oslo, repeats the result of a tool, returns JSON if
- * JSON is requested, stays open after its first word to "wait", and closes the connection after it to "hang up".
+ * JSON is requested, stays open after its first word to "wait", and closes the connection after it to "hang up". `tokens`: what it says
+ * that each answer has used.
  */
-export async function startScriptedModel(): Promise<ScriptedModel> {
+export async function startScriptedModel({ tokens = fewTokens } = {}): Promise<ScriptedModel> {
+  const { prompt, completion } = tokens;
+  const usage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
   const requests: Asked[] = [];
   let openCount = 0;
   let answer: Answer | undefined;

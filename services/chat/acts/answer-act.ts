@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import {
   ClarificationSchema,
   ConversationActSchema,
+  HandoverReason,
   HandoverSchema,
   HandoverState,
 } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
@@ -10,6 +11,7 @@ import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { type AskEvent, stageFinished } from '../answer/events.ts';
 import type { PastTurn } from '../answer/turn.ts';
+import { toStandalone } from '../understand/rewrite.ts';
 import type { Move } from './converse.ts';
 
 /** Turns and characters of a summary for a person; the characters are the limit of the contract. */
@@ -62,7 +64,17 @@ export function* showHandover(move: Move, question: string, turns: readonly Past
     summary: asked.map(describeTurn).join('\n').slice(-summaryLength),
     sources: [...sources.values()].slice(-maxSources),
   });
-  yield { case: 'handover', value: { handover: value, event } };
+  yield { case: 'handover', value: { handover: value, event, about: aboutOf(handover.reason, turns) || question } };
+}
+
+/**
+ * Returns what the person who takes over is to answer: the complaint, or else the latest question that was no greeting, thanks or the like,
+ * understandable without the turns before it. Empty if there is none.
+ */
+function aboutOf(reason: HandoverReason, turns: readonly PastTurn[]): string {
+  if (reason === HandoverReason.COMPLAINT) return turns.at(-1)?.question ?? '';
+  const at = turns.findLastIndex(({ outcome }) => outcome !== AnswerOutcome.REPLIED);
+  return at === -1 ? '' : toStandalone(turns[at]?.question ?? '', turns.slice(0, at)).text;
 }
 
 function describeTurn({ question, answer }: PastTurn): string {

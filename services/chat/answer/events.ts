@@ -68,7 +68,10 @@ export type AskEvent =
   /** Text of the conversation that follows the answer; it is not a part of what the cache may store. */
   | { readonly case: 'remark'; readonly value: string }
   /** How far a hand-over is after `event`, which is recorded; `undefined` if nothing happened to it. */
-  | { readonly case: 'handover'; readonly value: { handover: Handover; event: HandoverEvent | undefined } }
+  | {
+      readonly case: 'handover';
+      readonly value: { handover: Handover; event: HandoverEvent | undefined; about: string };
+    }
   | { readonly case: 'clarification'; readonly value: Clarification }
   | { readonly case: 'suggestions'; readonly value: Suggestions }
   /** The prompt, for an operator who asked for it. */

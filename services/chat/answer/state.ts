@@ -38,8 +38,8 @@ export interface AnswerState {
   readonly isNewSession: boolean;
   /** What the message is. */
   readonly act: ConversationAct;
-  /** A hand-over that this message changed; `undefined` if it changed none. */
-  readonly handover: { readonly handover: Handover; readonly event: HandoverEvent } | undefined;
+  /** A hand-over that this message changed, and the question that a person is to answer; `undefined` if it changed none. */
+  readonly handover: { readonly handover: Handover; readonly event: HandoverEvent; readonly about: string } | undefined;
   /** The question as it is searched for. */
   readonly standalone: string;
   /** Versions to which the session is assigned, of corpora with a version on trial. */
@@ -211,9 +211,9 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
       };
     }
     case 'handover': {
-      const { handover, event: happened } = event.value;
+      const { handover, event: happened, about } = event.value;
       return {
-        state: happened === undefined ? state : { ...state, handover: { handover, event: happened } },
+        state: happened === undefined ? state : { ...state, handover: { handover, event: happened, about } },
         response: respond({ case: 'handover', value: handover }),
       };
     }

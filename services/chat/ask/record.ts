@@ -103,8 +103,11 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
   }
   const reason = deps.isTest ? undefined : inboxReason(state);
   if (reason !== undefined) {
-    const { answerId, standalone, question, askedAtMs } = state;
-    const asked = { answerId, question: standalone || question, reason, askedAtMs };
+    const { answerId, standalone, askedAtMs, handover } = state;
+    const isHandover = reason === OpenReason.HANDOVER;
+    // "I want a person" says nothing of what the documents lack.
+    const question = (isHandover ? handover?.about : standalone) || state.question;
+    const asked = { answerId, question, reason, askedAtMs };
     const add = () => sessions.addToInbox(owner, asked);
     writes.push(write(Stage.SESSION, 'adding the question to the inbox', 'the question is not in the inbox', add));
   }

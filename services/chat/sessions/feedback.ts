@@ -60,16 +60,18 @@ export function createFeedback(database: Database<SessionSchema>, clock: () => n
       return rows.length > 0;
     },
 
-    /** Returns the question of an answer of the owner, with kinds in the place of personal data; `undefined` if there is no such answer. */
+    /** Returns the question of an answer of the owner, understandable without its conversation, with kinds in the place of personal data; `undefined` if there is no such answer. */
     async questionOf({ tenant, user }: Owner, answerId: string) {
       const row = await database
         .selectFrom('answer')
-        .select(['question', 'asked_at'])
+        .select(['question', 'asked_at', 'citations'])
         .where('answer_id', '=', answerId)
         .where('tenant', '=', tenant)
         .where('user', '=', user)
         .executeTakeFirst();
-      return row && { question: labelsOf(row.question), askedAtMs: row.asked_at };
+      if (row === undefined) return undefined;
+      const { standaloneQuestion = '' } = fromBinary(TurnSchema, row.citations).trace ?? {};
+      return { question: labelsOf(standaloneQuestion || row.question), askedAtMs: row.asked_at };
     },
 
     /** Returns a page of a tenant's feedback, the latest first. Throws INVALID_ARGUMENT for an invalid page token. */

@@ -60,6 +60,30 @@ test('an answer that was rated down is in the inbox once, and one that helped is
   expect(read.questions).toMatchObject([{ answerId, question: 'How long is the warranty of a lamp?' }]);
 });
 
+test('a follow-up and a wish for a person are in the inbox with what they are about', async () => {
+  chat.script.retrieve = () => found(passagesOf('Lamps have two years of warranty.'));
+  const ann = await user('context');
+  const ask = (question: string, sessionId?: string) =>
+    chat.ask(sessionId === undefined ? { question, createSession: true } : { question, sessionId }, ann);
+  const { sessionId } = await ask('Can I get a refund for a damaged lamp?');
+  const { answerId } = await ask('How long does it take?', sessionId);
+  await chat.client.submitFeedback({ answerId, rating: Rating.DOWN }, ann);
+  const questions = async () => (await topicsOf('context')).map(({ question }) => question);
+  const [ratedDown = ''] = await questions();
+  expect(ratedDown).toMatch(/^How long does it take\? \(.*refund/);
+
+  await ask('thank you', sessionId);
+  now += 1000;
+  await ask('I want to talk to a human agent', sessionId);
+  const topics = await topicsOf('context');
+  expect(topics.flatMap(({ reasons }) => reasons.map(({ reason }) => reason))).toContain(OpenReason.HANDOVER);
+  expect(await questions()).toEqual([ratedDown]);
+
+  const alone = await ask('我要投诉');
+  await ask('好的', alone.sessionId);
+  expect(await questions()).toContain('我要投诉');
+});
+
 test('a topic is assigned and resolved; a later question opens it again, unless it is dismissed', async () => {
   await refuse('work', 'Is there a shop in Bergen?');
   const [{ topicId = '' } = {}] = await topicsOf('work');
