@@ -68,7 +68,7 @@ export function* showHandover(move: Move, question: string, turns: readonly Past
 }
 
 /**
- * Returns what the person who takes over is to answer: the complaint, or else the latest question that was no greeting, thanks or the like,
+ * Returns what the person who takes over is to answer: the complaint, or else the latest question that was no greeting or thanks,
  * understandable without the turns before it. Empty if there is none.
  */
 function aboutOf(reason: HandoverReason, turns: readonly PastTurn[]): string {
