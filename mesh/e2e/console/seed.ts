@@ -34,7 +34,9 @@ const roles: Record<string, Role[]> = {
   editor: [Role.READER, Role.EDITOR],
   auditor: [Role.READER, Role.AUDITOR],
   administrator: [Role.READER, Role.ADMINISTRATOR],
-  ...Object.fromEntries(['anna', 'ben', 'chen', 'dora', 'li.wei'].map((name) => [name, [Role.READER]])),
+  ...Object.fromEntries(
+    ['anna', 'ben', 'chen', 'dora', 'li.wei'].map((name) => [name, [Role.READER, Role.MODEL_USER]]),
+  ),
 };
 const askers = ['anna', 'ben', 'chen', 'dora', 'li.wei'];
 
@@ -67,7 +69,7 @@ export function seedConfig(folder: string, modelUrl: string): MessageInitShape<t
         currency: 'USD',
         prices: [{ model: 'writer', prompt: 3, completion: 15 }],
       },
-      limits: { defaultTenant: { requestsPerMinute: 100_000n, costMicrosPerMonth: 2_000_000n } },
+      limits: { defaultTenant: { requestsPerMinute: 100_000n, costMicrosPerMonth: 5_000_000n } },
     },
     privacy: { retention: [{ tenant: 'demo', sessionsDays: 90, feedbackDays: 365 }] },
     evaluation: {
