@@ -35,6 +35,10 @@ type Rpcs = Pick<
   'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures' | 'listNotes'
 >;
 
+/** Jobs that are read in one query, and for one page: those that do not exist for the caller make a page short or empty. */
+const batchSize = 200;
+const readMax = 2000;
+
 /** Creates the job rpcs. They see only the jobs that exist for the caller. */
 export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
   const find = async (jobId: string, context: CallContext): Promise<JobRecord> => {
@@ -42,25 +46,32 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
     if (job === undefined || !mayFollow(context.principal, job)) throw notFound('job', jobId);
     return job;
   };
+  /** Returns jobs that exist for the caller, and before which one the next page begins; `undefined` behind the last page. */
   const listVisible = async (
     { principal }: CallContext,
     corpus: string,
     beforeSequence: number | undefined,
     limit: number,
-  ): Promise<JobRecord[]> => {
+  ): Promise<{ visible: JobRecord[]; nextBefore: number | undefined }> => {
     const visible: JobRecord[] = [];
     let before = beforeSequence;
-    for (;;) {
+    for (let read = 0; read < readMax; read += batchSize) {
       const found = await jobs.list({
         tenant: principal.tenant,
         ...(corpus !== '' && { corpus }),
         ...(before !== undefined && { beforeSequence: before }),
-        limit,
+        limit: batchSize,
       });
-      visible.push(...found.filter((job) => mayFollow(principal, job)));
+      for (const job of found) {
+        // Only one that is shown says that there is a page behind this one.
+        if (!mayFollow(principal, job)) continue;
+        if (visible.length === limit) return { visible, nextBefore: visible.at(-1)?.sequence };
+        visible.push(job);
+      }
+      if (found.length < batchSize) return { visible, nextBefore: undefined };
       before = found.at(-1)?.sequence;
-      if (visible.length >= limit || found.length < limit) return visible.slice(0, limit);
     }
+    return { visible, nextBefore: before };
   };
   /** Yields the job after each change, until it is over or the signal aborts. */
   const follow = async function* (jobId: string, context: CallContext, signal: AbortSignal): AsyncIterable<JobRecord> {
@@ -79,15 +90,11 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
     getJob: async ({ jobId }, context) => ({ job: toJob(await find(jobId, context), context.principal) }),
 
     async listJobs({ pageSize, pageToken, corpus }, context) {
-      const limit = pageSize || 50;
       const beforeSequence = pageToken === '' ? undefined : fromPageToken(pageToken, 'number')[0];
-      const found = await listVisible(context, corpus, beforeSequence, limit + 1);
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = found.length > limit && last !== undefined;
+      const { visible, nextBefore } = await listVisible(context, corpus, beforeSequence, pageSize || 50);
       return {
-        jobs: page.map((job) => toJob(job, context.principal)),
-        nextPageToken: hasMore ? toPageToken([last.sequence]) : '',
+        jobs: visible.map((job) => toJob(job, context.principal)),
+        nextPageToken: nextBefore === undefined ? '' : toPageToken([nextBefore]),
       };
     },
 

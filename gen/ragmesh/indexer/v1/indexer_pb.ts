@@ -286,7 +286,7 @@ export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
  */
 export type ListJobsResponse = Message<"ragmesh.indexer.v1.ListJobsResponse"> & {
   /**
-   * The latest first.
+   * The latest first. May be fewer than asked for, also none, before the last page.
    *
    * @generated from field: repeated ragmesh.indexer.v1.Job jobs = 1;
    */
