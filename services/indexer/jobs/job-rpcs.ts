@@ -35,8 +35,8 @@ type Rpcs = Pick<
   'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures' | 'listNotes'
 >;
 
-/** Jobs that are read in one query, and for one page: those that do not exist for the caller make a page short or empty. */
-const batchSize = 200;
+/** Jobs that are read in one query at least, and for one page at most: those that do not exist for the caller make a page short or empty. */
+const batchMin = 50;
 const readMax = 2000;
 
 /** Creates the job rpcs. They see only the jobs that exist for the caller. */
@@ -55,6 +55,8 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
   ): Promise<{ visible: JobRecord[]; nextBefore: number | undefined }> => {
     const visible: JobRecord[] = [];
     let before = beforeSequence;
+    // One more than is shown, so that one query says whether there is a page behind this one.
+    const batchSize = Math.max(limit + 1, batchMin);
     for (let read = 0; read < readMax; read += batchSize) {
       const found = await jobs.list({
         tenant: principal.tenant,
@@ -63,7 +65,6 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
         limit: batchSize,
       });
       for (const job of found) {
-        // Only one that is shown says that there is a page behind this one.
         if (!mayFollow(principal, job)) continue;
         if (visible.length === limit) return { visible, nextBefore: visible.at(-1)?.sequence };
         visible.push(job);

@@ -8,6 +8,8 @@ test('the path of a draft is readable, and its own for every topic', () => {
   expect(path('???', 'a1')).toBe('inbox/a1.md');
   expect(path('../../etc/passwd', 'a1')).toBe('inbox/etc-passwd-a1.md');
   expect(path('long '.repeat(100), 'a1').length).toBeLessThan(70);
+  // A character of two code units is not cut in half.
+  expect(path(`a${'𠮷'.repeat(100)}`, 'a1').isWellFormed()).toBe(true);
 });
 
 test('a draft is one heading and its text, and is read back as it was written', () => {

@@ -1,14 +1,14 @@
 import type { Topic } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 
-/** Longest part of a path that comes from the question, in UTF-16 code units. */
+/** Longest part of a path that comes from the question, in characters. */
 const maxNameLength = 48;
 
 /** Returns the path of the document that is written for a topic: the same at every draft, so that a later one replaces it. */
 export function draftPath({ question, topicId }: Pick<Topic, 'question' | 'topicId'>): string {
-  const name = question
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+  const words = question.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '-');
+  const name = [...words]
     .slice(0, maxNameLength)
+    .join('')
     .replaceAll(/^-+|-+$/g, '');
   // Different topics may begin with the same words.
   return `inbox/${[name, topicId.slice(0, 8)].filter((part) => part !== '').join('-')}.md`;

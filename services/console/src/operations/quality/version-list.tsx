@@ -18,9 +18,8 @@ export function VersionList({ corpus }: { corpus: string }) {
   const { tag } = useMessages();
   const queries = useQueryClient();
   const versions = useQuery(IndexAdminService.method.listVersions, { corpus });
-  const held = useQuery(VersionGateService.method.listHeldVersions, { pageSize: 200 });
-  const isHeld = (version: bigint) =>
-    held.data?.versions.some((one) => one.corpus === corpus && one.report?.version === version) ?? false;
+  const held = useQuery(VersionGateService.method.listHeldVersions, { corpus });
+  const isHeld = (version: bigint) => held.data?.versions.some(({ report }) => report?.version === version) ?? false;
   const rollback = useMutation(IndexAdminService.method.rollbackVersion);
   const names = texts.versions;
   return (
