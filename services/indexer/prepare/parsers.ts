@@ -13,11 +13,14 @@ export function createOcr({ adapter, settings, path }: ChosenAdapter): Promise<O
   return createFromAdapter<Ocr, { path: string }>(ocrFolder, adapter, settings, { path }, path);
 }
 
-/** Loads every parser; those with `isolation: 'process'` are given to `isolate`, with their names. */
-export async function loadParsers(isolate: (name: string, parser: Parser) => Parser): Promise<Parser[]> {
+/** Loads every parser of a folder; those with `isolation: 'process'` are given to `isolate`, with their names. */
+export async function loadParsers(
+  isolate: (name: string, parser: Parser) => Parser,
+  folder: URL = parserFolder,
+): Promise<Parser[]> {
   return Promise.all(
-    listAdapters(parserFolder).map(async (name) => {
-      const parser = await createFromAdapter<Parser, object>(parserFolder, name, {}, {}, 'indexer.parser');
+    listAdapters(folder).map(async (name) => {
+      const parser = await createFromAdapter<Parser, object>(folder, name, {}, {}, 'indexer.parser');
       return parser.isolation === 'process' ? isolate(name, parser) : parser;
     }),
   );

@@ -1,7 +1,14 @@
-import type { ParsedDocument, ParseFailure, Parser, SourceFile } from '../parse/parser.ts';
-import { UnreadableError } from '../parse/parser.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import {
+  findParser,
+  type ParsedDocument,
+  type ParseFailure,
+  type Parser,
+  type SourceFile,
+  UnreadableError,
+} from '../parse/parser.ts';
 import { type FileDefaults, prepareDocument } from './prepare-document.ts';
-import type { PreparedBatch, PreparedFailure, PreparedNote, PrepareOptions } from './prepared.ts';
+import type { CarefulReading, PreparedBatch, PreparedFailure, PreparedNote, PrepareOptions } from './prepared.ts';
 import { type Found, readFile, toUnreadable } from './read-file.ts';
 
 /** A file of an upload, with its bytes. */
@@ -21,11 +28,15 @@ export async function* prepareUpload(
   files: readonly UploadedFile[],
   parsers: readonly Parser[],
   options: PrepareOptions,
+  careful?: CarefulReading,
 ): AsyncIterable<PreparedBatch> {
-  const seen = new Set<string>();
-  let batch = emptyBatch(0);
-  let readBytes = 0;
-  const present = [...files.entries()].filter(([, { fromSource }]) => !fromSource?.isRemoved);
+  const seen = new Set(careful?.seenIds);
+  const firstFile = careful?.firstFile ?? 0;
+  let readBytes = files.slice(0, firstFile).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let batch = emptyBatch(readBytes, firstFile);
+  const present = [...files.entries()].filter(
+    ([index, { fromSource }]) => index >= firstFile && !fromSource?.isRemoved,
+  );
   for (const [fileIndex, file] of present) {
     let fileBytes = 0;
     const counted = async function* () {
@@ -34,24 +45,39 @@ export async function* prepareUpload(
         yield part;
       }
     };
-    for await (const found of readFile({ ...file, read: counted }, parsers)) {
-      if (found.kind === 'document') {
-        const uploaded = { ...file, fileIndex };
-        const result = prepare(found.document, found.path, found.isInner, uploaded, options, seen);
-        batch.documents.push(...result.documents);
-        if (result.failure !== undefined) batch.failures.push({ fileIndex, path: found.path, ...result.failure });
-      } else if (found.kind === 'failure') batch.failures.push({ fileIndex, path: found.path, ...found.failure });
-      else if (found.kind === 'note') batch.notes.push({ fileIndex, path: found.path, ...found.note });
-      else if (isWholeFile(found)) batch.wholePaths.push(file.path);
-      batch.readBytes = readBytes + (found.kind === 'end' ? file.sizeBytes : fileBytes);
-      if (endsBatch(batch, found)) {
+    const stuck = fileIndex === firstFile ? careful?.stuck : undefined;
+    const all = stuck === undefined ? readFile({ ...file, read: counted }, parsers) : notRead(file, stuck, parsers);
+    for await (const found of all) {
+      add(found, batch, { ...file, fileIndex }, options, seen);
+      const isEnd = found.kind === 'end';
+      batch.readBytes = readBytes + (isEnd ? file.sizeBytes : fileBytes);
+      if (isEnd) batch.nextFile = fileIndex + 1;
+      if (endsBatch(batch, found) || (isEnd && careful !== undefined)) {
         yield batch;
-        batch = emptyBatch(batch.readBytes);
+        batch = emptyBatch(batch.readBytes, batch.nextFile);
       }
     }
     readBytes += file.sizeBytes;
   }
   yield batch;
+}
+
+/** Adds what was found in a file to a batch. */
+function add(
+  found: Found,
+  { documents, failures, notes, wholePaths }: PreparedBatch,
+  file: FileDefaults & SourceFile,
+  options: PrepareOptions,
+  seen: Set<string>,
+): void {
+  const { fileIndex } = file;
+  if (found.kind === 'document') {
+    const result = prepare(found.document, found.path, found.isInner, file, options, seen);
+    documents.push(...result.documents);
+    if (result.failure !== undefined) failures.push({ fileIndex, path: found.path, ...result.failure });
+  } else if (found.kind === 'failure') failures.push({ fileIndex, path: found.path, ...found.failure });
+  else if (found.kind === 'note') notes.push({ fileIndex, path: found.path, ...found.note });
+  else if (isWholeFile(found)) wholePaths.push(file.path);
 }
 
 /** Returns a document in parts for the index, or why it cannot be indexed. */
@@ -82,6 +108,14 @@ function prepare(
   }
 }
 
+/** Yields what is known of a file that has got its thread stuck. */
+async function* notRead(file: SourceFile, stuck: string, parsers: readonly Parser[]): AsyncIterable<Found> {
+  const { path } = file;
+  const documentId = findParser(parsers, file)?.isList === false ? path : undefined;
+  yield { kind: 'failure', path, failure: { line: 0, reason: ErrorReason.TOO_LARGE, message: stuck, documentId } };
+  yield { kind: 'end', isWhole: false };
+}
+
 function isWholeFile(found: Found): boolean {
   return found.kind === 'end' && found.isWhole;
 }
@@ -99,6 +133,7 @@ function endsBatch({ documents, failures, notes }: PreparedBatch, { kind }: Foun
   return chunks >= batchMax.chunks || textLength >= batchMax.textLength;
 }
 
-function emptyBatch(readBytes: number): PreparedBatch {
-  return { documents: [], failures: [] as PreparedFailure[], notes: [] as PreparedNote[], wholePaths: [], readBytes };
+function emptyBatch(readBytes: number, nextFile: number): PreparedBatch {
+  const [failures, notes]: [PreparedFailure[], PreparedNote[]] = [[], []];
+  return { documents: [], failures, notes, wholePaths: [], readBytes, nextFile };
 }

@@ -64,6 +64,20 @@ export interface PreparedBatch {
   wholePaths: string[];
   /** Bytes of the upload that were read so far. */
   readBytes: number;
+  /** Index of the first file of the upload that was not read to its end. */
+  nextFile: number;
+}
+
+/**
+ * How an upload is read that has got a thread stuck, or ended one: each file ends a batch, so that only the file that does it is lost. It begins
+ * with a file, after those that were read before.
+ */
+export interface CarefulReading {
+  firstFile: number;
+  /** Ids of the documents before it. */
+  seenIds: readonly string[];
+  /** What the first file has done to the thread before; it is a failure then, and not read. */
+  stuck?: string;
 }
 
 /** Options that determine how documents are prepared. */

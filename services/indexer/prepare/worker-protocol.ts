@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { StagedFile } from '../uploads/uploads.ts';
-import type { PreparedBatch, PrepareOptions } from './prepared.ts';
+import type { CarefulReading, ParseLimits, PreparedBatch, PrepareOptions } from './prepared.ts';
 
 /** An upload to prepare, for the thread. */
 export interface PrepareTask {
@@ -8,6 +8,15 @@ export interface PrepareTask {
   /** From which the thread reads the bytes; see `bytes-port.ts`. */
   bytes: MessagePort;
   options: PrepareOptions;
+  /** @default the files are read in large batches */
+  careful?: CarefulReading | undefined;
+}
+
+/** What a thread is started with. */
+export interface PrepareThreadData {
+  limits: ParseLimits;
+  /** Address of the folder of the parsers. */
+  folder: string;
 }
 
 /** To the thread: an upload, once the one before has ended; a call for its next batch; or the last one, to end its child process. */

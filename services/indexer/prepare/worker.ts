@@ -3,16 +3,17 @@ import { serveCalls, yieldToOthers } from '#kit/base/worker-rpc.ts';
 import { createFileReader } from '../uploads/file-reader.ts';
 import { readOver } from './bytes-port.ts';
 import { createIsolation } from './child/isolate.ts';
-import { loadParsers, parserFolder } from './parsers.ts';
+import { loadParsers } from './parsers.ts';
 import { prepareUpload } from './prepare-upload.ts';
-import type { ParseLimits, PreparedBatch } from './prepared.ts';
-import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
+import type { PreparedBatch } from './prepared.ts';
+import type { PrepareReply, PrepareRequest, PrepareTask, PrepareThreadData } from './worker-protocol.ts';
 
 // A thread that reads uploads into prepared documents: parsing and chunking never block the event loop, and a file that exhausts
 // memory ends this thread, not the process.
 
-const isolation = createIsolation(workerData as ParseLimits, parserFolder);
-const parsers = loadParsers(isolation.isolate);
+const { limits, folder } = workerData as PrepareThreadData;
+const isolation = createIsolation(limits, new URL(folder));
+const parsers = loadParsers(isolation.isolate, new URL(folder));
 
 let batches: AsyncIterator<PreparedBatch> | undefined;
 
@@ -35,8 +36,8 @@ serveCalls(async (request: PrepareRequest): Promise<PrepareReply> => {
   }
 });
 
-async function* prepare({ files, bytes, options }: PrepareTask): AsyncGenerator<PreparedBatch> {
+async function* prepare({ files, bytes, options, careful }: PrepareTask): AsyncGenerator<PreparedBatch> {
   const readFile = createFileReader(readOver(bytes));
   const uploaded = files.map((file) => ({ ...file, read: () => readFile(file) }));
-  yield* prepareUpload(uploaded, await parsers, options);
+  yield* prepareUpload(uploaded, await parsers, options, careful);
 }

@@ -150,7 +150,9 @@ async function readDocuments(
     throw failedPrecondition(ErrorReason.JOB_STATE, 'the files of this job are gone: upload them again');
   }
   const removedPaths = upload.files.filter(({ fromSource }) => fromSource?.isRemoved).map(({ path }) => path);
-  return { batches: deps.threads.prepare({ upload, options }, signal), removedPaths, upload };
+  // The last attempt may have failed by a file that no thread can read.
+  const isCareful = job.attemptCount > 1;
+  return { batches: deps.threads.prepare({ upload, options, isCareful }, signal), removedPaths, upload };
 }
 
 /**

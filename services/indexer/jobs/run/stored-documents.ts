@@ -36,7 +36,7 @@ export async function* readStored(
     const live = await index.entries(0n, documentIds);
     const contents = [...live].map(([documentId, { contentHash }]) => ({ documentId, contentHash }));
     const sources = await documents.sources(job, contents);
-    const batch: PreparedBatch = { documents: [], failures: [], notes: [], wholePaths: [], readBytes: 0 };
+    const batch: PreparedBatch = { documents: [], failures: [], notes: [], wholePaths: [], readBytes: 0, nextFile: 0 };
     for (const [documentId, entry] of live) {
       const document = toPrepared(sources.get(documentId), entry, options);
       if (document === undefined) batch.failures.push(notStored(documentId));

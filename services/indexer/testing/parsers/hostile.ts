@@ -1,12 +1,24 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { Block } from '../../parse/blocks.ts';
 import { type Parsed, type Parser, UnreadableError } from '../../parse/parser.ts';
 
 /** What the parser does with a file: its first line. The rest becomes documents, one for each line. */
-export type Order = 'read' | 'spin' | 'hoard' | 'hoard-buffers' | 'abort' | 'refuse' | 'throw' | 'slow' | 'identify';
+export type Order =
+  | 'read'
+  | 'spin'
+  | 'hoard'
+  | 'hoard-buffers'
+  | 'abort'
+  | 'refuse'
+  | 'throw'
+  | 'slow'
+  | 'exit'
+  | 'identify';
 
 const hoarded: unknown[] = [];
 
-const parser: Parser = {
+/** Follows orders in a process of its own. */
+export const hostileParser: Parser = {
   mediaTypes: ['application/x-hostile'],
   endings: ['.hostile'],
   isList: true,
@@ -27,6 +39,8 @@ const parser: Parser = {
         for (;;) hoarded.push(Buffer.alloc(4 << 20, 1));
       case 'abort':
         return process.abort();
+      case 'exit':
+        return process.exit(1);
       case 'refuse':
         throw new UnreadableError('is refused: do something', undefined, 7);
       case 'throw':
@@ -45,9 +59,10 @@ const parser: Parser = {
 };
 
 function documentOf(documentId: string, text: string): Parsed {
+  const blocks: Block[] = [{ kind: 'paragraph', start: 0, end: text.length }];
   const document = { documentId, isPlaced: true, line: 1, title: 'x', url: '', language: '', groups: undefined };
-  return { kind: 'document', document: { ...document, attributes: {}, updatedAtMs: undefined, text, blocks: [] } };
+  return { kind: 'document', document: { ...document, attributes: {}, updatedAtMs: undefined, text, blocks } };
 }
 
 /** A parser that does what its file orders: it loops, exhausts memory, or ends its process. */
-export const adapter = defineAdapter({ settings: {}, create: () => parser });
+export const adapter = defineAdapter({ settings: {}, create: () => hostileParser });
