@@ -108,7 +108,7 @@ function prepare(
   }
 }
 
-/** Yields what is known of a file that has got its thread stuck. */
+/** Yields what is known of a file in which a thread is stuck. */
 async function* notRead(file: SourceFile, stuck: string, parsers: readonly Parser[]): AsyncIterable<Found> {
   const { path } = file;
   const documentId = findParser(parsers, file)?.isList === false ? path : undefined;

@@ -69,7 +69,7 @@ export interface PreparedBatch {
 }
 
 /**
- * How an upload is read that has got a thread stuck, or ended one: each file ends a batch, so that only the file that does it is lost. It begins
+ * How an upload is read in which a thread was stuck, or ended: each file ends a batch, so that only the file that does it is lost. It begins
  * with a file, after those that were read before.
  */
 export interface CarefulReading {
