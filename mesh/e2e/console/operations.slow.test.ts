@@ -291,6 +291,10 @@ test.runIf(chromium)(
     expect((await ingest('versions', 4, true)).state).toBe(JobState.HELD);
     const page = await pages.open('#/quality', { key: 'manager' });
     await page.getByTestId('held-version').getByText('Size').waitFor();
+    await page.getByTestId('gate-report').getByText('Documents: 40 → 4').waitFor();
+    await page.getByTestId('language').click();
+    await page.getByTestId('gate-report').getByText('文档数：40 → 4').waitFor();
+    await page.getByTestId('language').click();
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
     await page.getByTestId('versions').getByRole('link', { name: 'Held' }).click();

@@ -1,8 +1,30 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { GateCheckSchema } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import {
+  type GateCheck,
+  GateCheckSchema,
+  type GateFinding,
+  type GateFindingKind,
+  GateFindingSchema,
+} from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { sentenceOf } from './sentence.ts';
 
-/** The result of one check, as the report has it. */
-export type CheckInit = MessageInitShape<typeof GateCheckSchema>;
+/** What a check found; its sentence is made from `findings`. */
+export type CheckInit = Pick<GateCheck, 'kind' | 'passed' | 'findings'> &
+  Partial<Pick<GateCheck, 'checkedCount' | 'documentIds'>>;
+
+/** Returns the result of a check, with what was found in words too. */
+export function toCheck({ findings, ...check }: CheckInit): GateCheck {
+  return create(GateCheckSchema, { ...check, findings, finding: sentenceOf(findings) });
+}
+
+/** Returns a finding. */
+export function findingOf(
+  kind: GateFindingKind,
+  values: { count?: number; total?: number; name?: string; live?: number; checked?: number } = {},
+): GateFinding {
+  const { count = 0, total = 0, ...others } = values;
+  return create(GateFindingSchema, { kind, count: BigInt(count), total: BigInt(total), ...others });
+}
 
 /** Document ids of a finding. */
 export const namedMax = 20;

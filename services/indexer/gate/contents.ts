@@ -1,11 +1,11 @@
-import { GateCheckKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GateCheckKind, type GateFinding, GateFindingKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
 import { accessListOf } from '../convert.ts';
 import type { JobRecord } from '../jobs/job-store.ts';
 import type { IndexClient } from '../jobs/run/index-client.ts';
 import type { UploadContents } from '../jobs/run/upload-contents.ts';
 import type { VersionSizes } from '../jobs/run/version-sizes.ts';
-import { type CheckInit, namedMax, sampleOf } from './check.ts';
+import { type CheckInit, findingOf, namedMax, sampleOf } from './check.ts';
 
 /** The version, and what was written into it. */
 export interface ContentsFacts {
@@ -44,14 +44,15 @@ export async function checkContents({ version, index, contents }: ContentsFacts)
   }
   const empty = [...contents.changed].filter(([, { isEmpty }]) => isEmpty).map(([documentId]) => documentId);
   const isMostlyText = empty.length <= Math.max(emptyMax.count, contents.changed.size * emptyMax.share);
-  const findings = [
-    differing.length > 0 && `${differing.length} documents are not in the version as they were written`,
-    empty.length > 0 && `${empty.length} of ${contents.changed.size} documents have no word: check how they were read`,
-  ].filter((finding) => finding !== false);
+  const { NOT_AS_WRITTEN, EMPTY, AS_WRITTEN } = GateFindingKind;
+  const findings: GateFinding[] = [];
+  if (differing.length > 0) findings.push(findingOf(NOT_AS_WRITTEN, { count: differing.length }));
+  if (empty.length > 0) findings.push(findingOf(EMPTY, { count: empty.length, total: contents.changed.size }));
+  if (findings.length === 0) findings.push(findingOf(AS_WRITTEN, { count: written.length }));
   return {
     kind: GateCheckKind.CONTENTS,
     passed: differing.length === 0 && isMostlyText,
-    finding: findings.join('; ') || `${written.length} documents are in the version as they were written`,
+    findings,
     checkedCount: BigInt(written.length),
     documentIds: [...differing, ...empty].slice(0, namedMax),
   };
@@ -68,11 +69,16 @@ export function checkSize({ version, sizes }: ContentsFacts): CheckInit {
     lostOf(({ chunkCount }) => chunkCount),
   );
   const passed = !isLarge || lost <= lossMax;
-  const change = `${live.documentCount} documents and ${live.chunkCount} chunks became ${checked.documentCount} and ${checked.chunkCount}`;
+  const { DOCUMENT_COUNT, CHUNK_COUNT, LOSS } = GateFindingKind;
+  const findings = [
+    findingOf(DOCUMENT_COUNT, { live: live.documentCount, checked: checked.documentCount }),
+    findingOf(CHUNK_COUNT, { live: live.chunkCount, checked: checked.chunkCount }),
+  ];
+  if (!passed) findings.push(findingOf(LOSS, { count: lossMax * 100 }));
   return {
     kind: GateCheckKind.SIZE,
     passed,
-    finding: passed ? change : `${change}: a version that loses more than ${lossMax * 100} % needs an approval`,
+    findings,
     checkedCount: BigInt(checked.documentCount),
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EvaluationService, type RunEvaluationRequest } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { GateCheckKind, GateMode, GateVerdict } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GateCheckKind, GateFindingKind, GateMode, GateVerdict } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { errorInfoOf, notFound, toRpcError } from '#kit/base/errors.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
@@ -178,7 +178,8 @@ test('a version in which a search ignores access lists is held, and names the do
   expect(job.state).toBe(JobState.HELD);
   expect(failedKinds(job)).toEqual([GateCheckKind.LEAKS]);
   expect(job.gate?.checks.find(({ passed }) => !passed)).toMatchObject({
-    finding: expect.stringContaining('outside of their access lists'),
+    finding: '1 documents are found by callers outside of their access lists',
+    findings: [{ kind: GateFindingKind.FOUND_OUTSIDE, count: 1n }],
     documentIds: ['b.md'],
   });
 });
@@ -218,6 +219,8 @@ test('judged questions are asked of both versions, and a significant loss holds 
     betterCount: 1,
     worseQuestions: [{ queryId: 'q0', text: 'question 0', live: 1 }],
   });
+  const fell = { kind: GateFindingKind.FIGURE_FELL, name: 'nDCG@10', live: 0.75, checked: 0.5 };
+  expect(held.gate?.checks.at(-1)).toMatchObject({ finding: 'nDCG@10 fell from 0.750 to 0.500', findings: [fell] });
   expect(judge.requests[0]?.template).toMatchObject({ corpora: [corpus], versions: [{ corpus, version: 2n }] });
   expect(judge.requests[0]?.variants[0]?.template).toMatchObject({ corpora: [corpus], versions: [] });
   // With the groups of the operator who set the gate, not with those of the uploader.

@@ -13,6 +13,7 @@ import type { Logger } from '#kit/base/log.ts';
 import { withSpan } from '#kit/base/span.ts';
 import type { VersionSizes } from '../jobs/run/version-sizes.ts';
 import type { IndexerMetrics } from '../metrics.ts';
+import { toCheck } from './check.ts';
 import { type ContentsFacts, checkContents, checkSize } from './contents.ts';
 import type { GateStore } from './gate-store.ts';
 import { checkLeaks, type LeakFacts } from './leaks.ts';
@@ -46,7 +47,7 @@ export async function runGate(facts: GateFacts, deps: GateDeps): Promise<GateRep
       version,
       liveVersion: sizes.live.version,
       checkedAt: timestampFromMs(deps.clock()),
-      checks: [await checkContents(facts), checkSize(facts), await checkLeaks(facts, deps)],
+      checks: [await checkContents(facts), checkSize(facts), await checkLeaks(facts, deps)].map(toCheck),
     });
     if (gate.mode === GateMode.JUDGED) await checkQuestions(report, facts, gate, deps);
     if (report.checks.every(({ passed }) => passed)) await beginTrial(report, facts, gate.trial);

@@ -1,11 +1,11 @@
 import type { Client } from '@connectrpc/connect';
-import { GateCheckKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GateCheckKind, GateFindingKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { JobRecord } from '../jobs/job-store.ts';
 import type { Caller } from '../jobs/run/caller.ts';
 import type { UploadContents } from '../jobs/run/upload-contents.ts';
-import { type CheckInit, namedMax, sampleOf } from './check.ts';
+import { type CheckInit, findingOf, namedMax, sampleOf } from './check.ts';
 
 /** The version, its documents with access lists, and those that it leaves out. */
 export interface LeakFacts {
@@ -35,7 +35,7 @@ interface Probe {
   groups: readonly string[];
   isExpected: boolean;
   /** What it is if the search does not end as expected. */
-  failure: string;
+  failure: GateFindingKind;
 }
 
 /**
@@ -49,16 +49,15 @@ export async function checkLeaks(facts: LeakFacts, deps: LeakDeps): Promise<Chec
   for (const probe of probes) {
     if ((await isFound(probe, facts, deps)) !== probe.isExpected) failed.push(probe);
   }
-  const kinds = new Map<string, number>();
-  for (const { failure } of failed) kinds.set(failure, (kinds.get(failure) ?? 0) + 1);
+  const counts = new Map<GateFindingKind, number>();
+  for (const { failure } of failed) counts.set(failure, (counts.get(failure) ?? 0) + 1);
+  const findings = [...counts].map(([failure, count]) => findingOf(failure, { count }));
+  if (probes.length === 0) findings.push(findingOf(GateFindingKind.NOTHING_TO_SEARCH));
+  else if (failed.length === 0) findings.push(findingOf(GateFindingKind.ACCESS_KEPT, { count: probes.length }));
   return {
     kind: GateCheckKind.LEAKS,
     passed: failed.length === 0,
-    finding:
-      [...kinds].map(([failure, count]) => `${count} ${failure}`).join('; ') ||
-      (probes.length === 0
-        ? 'nothing to search for: no document with an access list was written, and none was removed'
-        : `${probes.length} searches found what their access lists permit`),
+    findings,
     checkedCount: BigInt(probes.length),
     documentIds: [...new Set(failed.map(({ documentId }) => documentId))].slice(0, namedMax),
   };
@@ -74,7 +73,7 @@ function probesOf({ contents, removals }: LeakFacts): Probe[] {
       query,
       groups,
       isExpected: true,
-      failure: 'documents are not found by their readers',
+      failure: GateFindingKind.HIDDEN_FROM_READERS,
     });
   }
   const listed = sampleOf([...byList.values()], listsMax);
@@ -82,14 +81,14 @@ function probesOf({ contents, removals }: LeakFacts): Probe[] {
     ...probe,
     groups: [],
     isExpected: false,
-    failure: 'documents are found by callers outside of their access lists',
+    failure: GateFindingKind.FOUND_OUTSIDE,
   }));
   const removed = sampleOf(removals, removedMax).map((documentId) => ({
     documentId,
     query: documentId,
     groups: [],
     isExpected: false,
-    failure: 'documents are found although they were removed',
+    failure: GateFindingKind.FOUND_REMOVED,
   }));
   return [...listed, ...outside, ...removed];
 }

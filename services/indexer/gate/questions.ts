@@ -3,15 +3,16 @@ import type { Client } from '@connectrpc/connect';
 import type { EvaluationRun, EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import {
   GateCheckKind,
-  GateCheckSchema,
   GateFigureSchema,
+  type GateFinding,
+  GateFindingKind,
   type GateReport,
   WorseQuestionSchema,
 } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { errorInfoOf, unavailable } from '#kit/base/errors.ts';
 import type { JobRecord } from '../jobs/job-store.ts';
-import type { CheckInit } from './check.ts';
+import { type CheckInit, findingOf, toCheck } from './check.ts';
 import type { AppliedGate } from './gate-store.ts';
 import type { LeakDeps } from './leaks.ts';
 
@@ -36,26 +37,20 @@ export async function checkQuestions(
   gate: AppliedGate,
   deps: QuestionDeps,
 ): Promise<void> {
-  const add = (check: Omit<CheckInit, '$typeName' | 'kind'>) =>
-    report.checks.push(create(GateCheckSchema, { kind: GateCheckKind.QUESTIONS, ...check }));
+  const add = (check: Omit<CheckInit, 'kind'>) =>
+    report.checks.push(toCheck({ kind: GateCheckKind.QUESTIONS, ...check }));
   if (report.liveVersion === 0n) {
-    add({ passed: true, finding: 'no version is live yet: the questions have nothing to be compared with' });
+    add({ passed: true, findings: [findingOf(GateFindingKind.NO_LIVE_VERSION)] });
     return;
   }
   if (!canReach(deps)) {
-    add({
-      passed: false,
-      finding: 'this process cannot reach the evaluation service: set its address, or change the gate',
-    });
+    add({ passed: false, findings: [findingOf(GateFindingKind.NO_EVALUATION)] });
     return;
   }
   for (const dataSet of gate.dataSets) {
     const run = await compare(dataSet, facts, gate, deps);
     if (run === undefined) {
-      add({
-        passed: false,
-        finding: `there are no questions "${dataSet}": store them with PutDataSet, or change the gate`,
-      });
+      add({ passed: false, findings: [findingOf(GateFindingKind.NO_DATA_SET, { name: dataSet })] });
       continue;
     }
     add({ ...addFigures(report, run), checkedCount: BigInt(run.queryCount) });
@@ -109,15 +104,16 @@ async function compare(
 }
 
 /** Adds figures and questions of a run to the report, and returns whether it shows no significant loss. */
-function addFigures(report: GateReport, run: EvaluationRun): { passed: boolean; finding: string } {
+function addFigures(report: GateReport, run: EvaluationRun): { passed: boolean; findings: GateFinding[] } {
   const [live] = run.comparisons;
-  const lost: string[] = [];
+  const lost: GateFinding[] = [];
   for (const [index, { name, mean: checked }] of run.metrics.entries()) {
     const gain = live?.gains[index];
     const { low = 0, high = 0 } = gain ?? {};
     const before = live?.metrics[index]?.mean ?? 0;
     report.figures.push(create(GateFigureSchema, { dataSet: run.dataSet, name, live: before, checked, low, high }));
-    if (decisive.has(name) && high < 0) lost.push(`${name} fell from ${before.toFixed(3)} to ${checked.toFixed(3)}`);
+    if (decisive.has(name) && high < 0)
+      lost.push(findingOf(GateFindingKind.FIGURE_FELL, { name, live: before, checked }));
   }
   for (const [index, { queryId, text, scores }] of run.questions.entries()) {
     const [checked = 0] = scores;
@@ -131,6 +127,7 @@ function addFigures(report: GateReport, run: EvaluationRun): { passed: boolean; 
   }
   return {
     passed: lost.length === 0,
-    finding: lost.length > 0 ? lost.join('; ') : `${run.queryCount} questions show no significant loss`,
+    findings:
+      lost.length > 0 ? lost : [findingOf(GateFindingKind.NO_LOSS, { count: run.queryCount, name: run.dataSet })],
   };
 }

@@ -2,7 +2,7 @@ import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { GateCheckKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GateCheckKind, GateFindingKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { type IndexerMesh, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
@@ -40,7 +40,11 @@ test('a job and its gate say nothing to editors of documents that they may not s
   const seen = (await mesh.client.getJob({ jobId: open.jobId }, own)).job?.gate;
   const whole = (await mesh.client.getJob({ jobId: open.jobId }, await mesh.as())).job?.gate;
   const sizeOf = (report: typeof seen) => report?.checks.find(({ kind }) => kind === GateCheckKind.SIZE);
-  expect(sizeOf(whole)?.finding).toBe('2 documents and 2 chunks became 3 and 3');
-  expect(sizeOf(seen)).toMatchObject({ passed: true, finding: '', checkedCount: 0n });
+  expect(sizeOf(whole)?.finding).toBe('2 documents became 3; 2 chunks became 3');
+  const { DOCUMENT_COUNT, CHUNK_COUNT } = GateFindingKind;
+  expect(sizeOf(whole)?.findings).toMatchObject(
+    [DOCUMENT_COUNT, CHUNK_COUNT].map((kind) => ({ kind, live: 2, checked: 3 })),
+  );
+  expect(sizeOf(seen)).toMatchObject({ passed: true, finding: '', findings: [], checkedCount: 0n });
   expect(seen?.checks.map(({ kind }) => kind)).toEqual(whole?.checks.map(({ kind }) => kind));
 });

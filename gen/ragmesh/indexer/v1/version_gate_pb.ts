@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/version_gate.proto.
  */
 export const file_ragmesh_indexer_v1_version_gate: GenFile = /*@__PURE__*/
-  fileDesc("CiVyYWdtZXNoL2luZGV4ZXIvdjEvdmVyc2lvbl9nYXRlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEibQoXTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QSFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZgoYTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlEjEKCHZlcnNpb25zGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkhlbGRWZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrCgtIZWxkVmVyc2lvbhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEgwKBHVzZXIYAyABKAkSLgoGcmVwb3J0GAQgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTQoVQXBwcm92ZVZlcnNpb25SZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGIAIIkgKFkFwcHJvdmVWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiMAoTQ2hlY2tWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCIWChRDaGVja1ZlcnNpb25SZXNwb25zZSJMChRSZWplY3RWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIZCgdjb21tZW50GAIgASgJQgi6SAVyAxiACCJHChVSZWplY3RWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQicQoOUHV0R2F0ZVJlcXVlc3QSNwoGY29ycHVzGAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSJgoEZ2F0ZRgCIAEoCzIYLnJhZ21lc2guaW5kZXhlci52MS5HYXRlIjkKD1B1dEdhdGVSZXNwb25zZRImCgRnYXRlGAEgASgLMhgucmFnbWVzaC5pbmRleGVyLnYxLkdhdGUiKwoOR2V0R2F0ZVJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAifQoPR2V0R2F0ZVJlc3BvbnNlEiYKBGdhdGUYASABKAsyGC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZRISCgpjaGFuZ2VkX2J5GAIgASgJEi4KCmNoYW5nZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCgRHYXRlEjYKBG1vZGUYASABKA4yHC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZU1vZGVCCrpIB4IBBBABIAASJAoJZGF0YV9zZXRzGAIgAygJQhG6SA6SAQsQCCIHcgUQARiAARIuCgV0cmlhbBgDIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlcyJPCgtUcmlhbFNoYXJlcxIfCg5jYW5hcnlfcGVyY2VudBgBIAEoDUIHukgEKgIYZBIfCg5zaGFkb3dfcGVyY2VudBgCIAEoDUIHukgEKgIYZCKQAwoKR2F0ZVJlcG9ydBIPCgd2ZXJzaW9uGAEgASgEEhQKDGxpdmVfdmVyc2lvbhgCIAEoBBIwCgd2ZXJkaWN0GAMgASgOMh8ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVWZXJkaWN0Ei0KBmNoZWNrcxgEIAMoCzIdLnJhZ21lc2guaW5kZXhlci52MS5HYXRlQ2hlY2sSLwoHZmlndXJlcxgFIAMoCzIeLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRmlndXJlEjoKD3dvcnNlX3F1ZXN0aW9ucxgGIAMoCzIhLnJhZ21lc2guaW5kZXhlci52MS5Xb3JzZVF1ZXN0aW9uEhMKC3dvcnNlX2NvdW50GAcgASgNEhQKDGJldHRlcl9jb3VudBgIIAEoDRIuCgpjaGVja2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCghkZWNpc2lvbhgKIAEoCzIgLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRGVjaXNpb24iigEKCUdhdGVDaGVjaxIvCgRraW5kGAEgASgOMiEucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVDaGVja0tpbmQSDgoGcGFzc2VkGAIgASgIEg8KB2ZpbmRpbmcYAyABKAkSFQoNY2hlY2tlZF9jb3VudBgEIAEoBBIUCgxkb2N1bWVudF9pZHMYBSADKAkiZgoKR2F0ZUZpZ3VyZRIQCghkYXRhX3NldBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGxpdmUYAyABKAESDwoHY2hlY2tlZBgEIAEoARILCgNsb3cYBSABKAESDAoEaGlnaBgGIAEoASJgCg1Xb3JzZVF1ZXN0aW9uEhAKCGRhdGFfc2V0GAEgASgJEhAKCHF1ZXJ5X2lkGAIgASgJEgwKBHRleHQYAyABKAkSDAoEbGl2ZRgEIAEoARIPCgdjaGVja2VkGAUgASgBIm8KDEdhdGVEZWNpc2lvbhIQCghhcHByb3ZlZBgBIAEoCBIMCgR1c2VyGAIgASgJEi4KCmRlY2lkZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBCABKAkiZQoPUHV0VHJpYWxSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEjcKBnNoYXJlcxgCIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlc0IGukgDyAEBIiMKEFB1dFRyaWFsUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBCIsCg9HZXRUcmlhbFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAiPAoQR2V0VHJpYWxSZXNwb25zZRIoCgV0cmlhbBgBIAEoCzIZLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbCLmAgoFVHJpYWwSDgoGam9iX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAQSFAoMbGl2ZV92ZXJzaW9uGAMgASgEEi8KBnNoYXJlcxgEIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlcxIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgRsaXZlGAYgASgLMiAucmFnbWVzaC5pbmRleGVyLnYxLlRyaWFsQW5zd2VycxIzCgljYW5kaWRhdGUYByABKAsyIC5yYWdtZXNoLmluZGV4ZXIudjEuVHJpYWxBbnN3ZXJzEhIKCmlzX3BhcnRpYWwYCCABKAgSFQoNbGFja3NfYW5zd2VycxgJIAEoCBI1CghzZWFyY2hlcxgKIAEoCzIjLnJhZ21lc2gucmV0cmlldmFsLnYxLlNoYWRvd0ZpZ3VyZXMidgoMVHJpYWxBbnN3ZXJzEhQKDGFuc3dlcl9jb3VudBgBIAEoBBIVCg1yZWZ1c2VkX2NvdW50GAIgASgEEhMKC290aGVyX2NvdW50GAMgASgEEhAKCHVwX2NvdW50GAQgASgEEhIKCmRvd25fY291bnQYBSABKAQqaAoIR2F0ZU1vZGUSGQoVR0FURV9NT0RFX1VOU1BFQ0lGSUVEEAASEQoNR0FURV9NT0RFX09GRhABEhgKFEdBVEVfTU9ERV9JTlZBUklBTlRTEAISFAoQR0FURV9NT0RFX0pVREdFRBADKlsKC0dhdGVWZXJkaWN0EhwKGEdBVEVfVkVSRElDVF9VTlNQRUNJRklFRBAAEhcKE0dBVEVfVkVSRElDVF9QQVNTRUQQARIVChFHQVRFX1ZFUkRJQ1RfSEVMRBACKr0BCg1HYXRlQ2hlY2tLaW5kEh8KG0dBVEVfQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhwKGEdBVEVfQ0hFQ0tfS0lORF9DT05URU5UUxABEhgKFEdBVEVfQ0hFQ0tfS0lORF9TSVpFEAISGQoVR0FURV9DSEVDS19LSU5EX0xFQUtTEAMSHQoZR0FURV9DSEVDS19LSU5EX1FVRVNUSU9OUxAEEhkKFUdBVEVfQ0hFQ0tfS0lORF9UUklBTBAFMo0HChJWZXJzaW9uR2F0ZVNlcnZpY2USfwoQTGlzdEhlbGRWZXJzaW9ucxIrLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVsZFZlcnNpb25zUmVxdWVzdBosLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVsZFZlcnNpb25zUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQSdgoOQXBwcm92ZVZlcnNpb24SKS5yYWdtZXNoLmluZGV4ZXIudjEuQXBwcm92ZVZlcnNpb25SZXF1ZXN0GioucmFnbWVzaC5pbmRleGVyLnYxLkFwcHJvdmVWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQScAoMQ2hlY2tWZXJzaW9uEicucmFnbWVzaC5pbmRleGVyLnYxLkNoZWNrVmVyc2lvblJlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuQ2hlY2tWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQScwoNUmVqZWN0VmVyc2lvbhIoLnJhZ21lc2guaW5kZXhlci52MS5SZWplY3RWZXJzaW9uUmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5SZWplY3RWZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgCIAQSZAoIUHV0VHJpYWwSIy5yYWdtZXNoLmluZGV4ZXIudjEuUHV0VHJpYWxSZXF1ZXN0GiQucmFnbWVzaC5pbmRleGVyLnYxLlB1dFRyaWFsUmVzcG9uc2UiDaK7GAkImHUQARgCIAQSaAoIR2V0VHJpYWwSIy5yYWdtZXNoLmluZGV4ZXIudjEuR2V0VHJpYWxSZXF1ZXN0GiQucmFnbWVzaC5pbmRleGVyLnYxLkdldFRyaWFsUmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiAEEmEKB1B1dEdhdGUSIi5yYWdtZXNoLmluZGV4ZXIudjEuUHV0R2F0ZVJlcXVlc3QaIy5yYWdtZXNoLmluZGV4ZXIudjEuUHV0R2F0ZVJlc3BvbnNlIg2iuxgJCIgnEAEYAiAEEmQKB0dldEdhdGUSIi5yYWdtZXNoLmluZGV4ZXIudjEuR2V0R2F0ZVJlcXVlc3QaIy5yYWdtZXNoLmluZGV4ZXIudjEuR2V0R2F0ZVJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_trial]);
+  fileDesc("CiVyYWdtZXNoL2luZGV4ZXIvdjEvdmVyc2lvbl9nYXRlLnByb3RvEhJyYWdtZXNoLmluZGV4ZXIudjEibQoXTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QSFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZgoYTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlEjEKCHZlcnNpb25zGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkhlbGRWZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrCgtIZWxkVmVyc2lvbhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEgwKBHVzZXIYAyABKAkSLgoGcmVwb3J0GAQgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiTQoVQXBwcm92ZVZlcnNpb25SZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGIAIIkgKFkFwcHJvdmVWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQiMAoTQ2hlY2tWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCIWChRDaGVja1ZlcnNpb25SZXNwb25zZSJMChRSZWplY3RWZXJzaW9uUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIZCgdjb21tZW50GAIgASgJQgi6SAVyAxiACCJHChVSZWplY3RWZXJzaW9uUmVzcG9uc2USLgoGcmVwb3J0GAEgASgLMh4ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVSZXBvcnQicQoOUHV0R2F0ZVJlcXVlc3QSNwoGY29ycHVzGAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSJgoEZ2F0ZRgCIAEoCzIYLnJhZ21lc2guaW5kZXhlci52MS5HYXRlIjkKD1B1dEdhdGVSZXNwb25zZRImCgRnYXRlGAEgASgLMhgucmFnbWVzaC5pbmRleGVyLnYxLkdhdGUiKwoOR2V0R2F0ZVJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAifQoPR2V0R2F0ZVJlc3BvbnNlEiYKBGdhdGUYASABKAsyGC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZRISCgpjaGFuZ2VkX2J5GAIgASgJEi4KCmNoYW5nZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCgRHYXRlEjYKBG1vZGUYASABKA4yHC5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZU1vZGVCCrpIB4IBBBABIAASJAoJZGF0YV9zZXRzGAIgAygJQhG6SA6SAQsQCCIHcgUQARiAARIuCgV0cmlhbBgDIAEoCzIfLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbFNoYXJlcyJPCgtUcmlhbFNoYXJlcxIfCg5jYW5hcnlfcGVyY2VudBgBIAEoDUIHukgEKgIYZBIfCg5zaGFkb3dfcGVyY2VudBgCIAEoDUIHukgEKgIYZCKQAwoKR2F0ZVJlcG9ydBIPCgd2ZXJzaW9uGAEgASgEEhQKDGxpdmVfdmVyc2lvbhgCIAEoBBIwCgd2ZXJkaWN0GAMgASgOMh8ucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVWZXJkaWN0Ei0KBmNoZWNrcxgEIAMoCzIdLnJhZ21lc2guaW5kZXhlci52MS5HYXRlQ2hlY2sSLwoHZmlndXJlcxgFIAMoCzIeLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRmlndXJlEjoKD3dvcnNlX3F1ZXN0aW9ucxgGIAMoCzIhLnJhZ21lc2guaW5kZXhlci52MS5Xb3JzZVF1ZXN0aW9uEhMKC3dvcnNlX2NvdW50GAcgASgNEhQKDGJldHRlcl9jb3VudBgIIAEoDRIuCgpjaGVja2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCghkZWNpc2lvbhgKIAEoCzIgLnJhZ21lc2guaW5kZXhlci52MS5HYXRlRGVjaXNpb24ivQEKCUdhdGVDaGVjaxIvCgRraW5kGAEgASgOMiEucmFnbWVzaC5pbmRleGVyLnYxLkdhdGVDaGVja0tpbmQSDgoGcGFzc2VkGAIgASgIEg8KB2ZpbmRpbmcYAyABKAkSFQoNY2hlY2tlZF9jb3VudBgEIAEoBBIUCgxkb2N1bWVudF9pZHMYBSADKAkSMQoIZmluZGluZ3MYBiADKAsyHy5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZUZpbmRpbmciiwEKC0dhdGVGaW5kaW5nEjEKBGtpbmQYASABKA4yIy5yYWdtZXNoLmluZGV4ZXIudjEuR2F0ZUZpbmRpbmdLaW5kEg0KBWNvdW50GAIgASgEEg0KBXRvdGFsGAMgASgEEgwKBG5hbWUYBCABKAkSDAoEbGl2ZRgFIAEoARIPCgdjaGVja2VkGAYgASgBImYKCkdhdGVGaWd1cmUSEAoIZGF0YV9zZXQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRsaXZlGAMgASgBEg8KB2NoZWNrZWQYBCABKAESCwoDbG93GAUgASgBEgwKBGhpZ2gYBiABKAEiYAoNV29yc2VRdWVzdGlvbhIQCghkYXRhX3NldBgBIAEoCRIQCghxdWVyeV9pZBgCIAEoCRIMCgR0ZXh0GAMgASgJEgwKBGxpdmUYBCABKAESDwoHY2hlY2tlZBgFIAEoASJvCgxHYXRlRGVjaXNpb24SEAoIYXBwcm92ZWQYASABKAgSDAoEdXNlchgCIAEoCRIuCgpkZWNpZGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAQgASgJImUKD1B1dFRyaWFsUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBI3CgZzaGFyZXMYAiABKAsyHy5yYWdtZXNoLmluZGV4ZXIudjEuVHJpYWxTaGFyZXNCBrpIA8gBASIjChBQdXRUcmlhbFJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAQiLAoPR2V0VHJpYWxSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAIjwKEEdldFRyaWFsUmVzcG9uc2USKAoFdHJpYWwYASABKAsyGS5yYWdtZXNoLmluZGV4ZXIudjEuVHJpYWwi5gIKBVRyaWFsEg4KBmpvYl9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgEEhQKDGxpdmVfdmVyc2lvbhgDIAEoBBIvCgZzaGFyZXMYBCABKAsyHy5yYWdtZXNoLmluZGV4ZXIudjEuVHJpYWxTaGFyZXMSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoEbGl2ZRgGIAEoCzIgLnJhZ21lc2guaW5kZXhlci52MS5UcmlhbEFuc3dlcnMSMwoJY2FuZGlkYXRlGAcgASgLMiAucmFnbWVzaC5pbmRleGVyLnYxLlRyaWFsQW5zd2VycxISCgppc19wYXJ0aWFsGAggASgIEhUKDWxhY2tzX2Fuc3dlcnMYCSABKAgSNQoIc2VhcmNoZXMYCiABKAsyIy5yYWdtZXNoLnJldHJpZXZhbC52MS5TaGFkb3dGaWd1cmVzInYKDFRyaWFsQW5zd2VycxIUCgxhbnN3ZXJfY291bnQYASABKAQSFQoNcmVmdXNlZF9jb3VudBgCIAEoBBITCgtvdGhlcl9jb3VudBgDIAEoBBIQCgh1cF9jb3VudBgEIAEoBBISCgpkb3duX2NvdW50GAUgASgEKmgKCEdhdGVNb2RlEhkKFUdBVEVfTU9ERV9VTlNQRUNJRklFRBAAEhEKDUdBVEVfTU9ERV9PRkYQARIYChRHQVRFX01PREVfSU5WQVJJQU5UUxACEhQKEEdBVEVfTU9ERV9KVURHRUQQAypbCgtHYXRlVmVyZGljdBIcChhHQVRFX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIXChNHQVRFX1ZFUkRJQ1RfUEFTU0VEEAESFQoRR0FURV9WRVJESUNUX0hFTEQQAiqsBQoPR2F0ZUZpbmRpbmdLaW5kEiEKHUdBVEVfRklORElOR19LSU5EX1VOU1BFQ0lGSUVEEAASIAocR0FURV9GSU5ESU5HX0tJTkRfQVNfV1JJVFRFThABEiQKIEdBVEVfRklORElOR19LSU5EX05PVF9BU19XUklUVEVOEAISGwoXR0FURV9GSU5ESU5HX0tJTkRfRU1QVFkQAxIkCiBHQVRFX0ZJTkRJTkdfS0lORF9ET0NVTUVOVF9DT1VOVBAEEiEKHUdBVEVfRklORElOR19LSU5EX0NIVU5LX0NPVU5UEAUSGgoWR0FURV9GSU5ESU5HX0tJTkRfTE9TUxAGEiEKHUdBVEVfRklORElOR19LSU5EX0FDQ0VTU19LRVBUEAcSJwojR0FURV9GSU5ESU5HX0tJTkRfTk9USElOR19UT19TRUFSQ0gQCBIpCiVHQVRFX0ZJTkRJTkdfS0lORF9ISURERU5fRlJPTV9SRUFERVJTEAkSIwofR0FURV9GSU5ESU5HX0tJTkRfRk9VTkRfT1VUU0lERRAKEiMKH0dBVEVfRklORElOR19LSU5EX0ZPVU5EX1JFTU9WRUQQCxIdChlHQVRFX0ZJTkRJTkdfS0lORF9OT19MT1NTEAwSIQodR0FURV9GSU5ESU5HX0tJTkRfRklHVVJFX0ZFTEwQDRIlCiFHQVRFX0ZJTkRJTkdfS0lORF9OT19MSVZFX1ZFUlNJT04QDhIjCh9HQVRFX0ZJTkRJTkdfS0lORF9OT19FVkFMVUFUSU9OEA8SIQodR0FURV9GSU5ESU5HX0tJTkRfTk9fREFUQV9TRVQQEBIcChhHQVRFX0ZJTkRJTkdfS0lORF9DQU5BUlkQERIcChhHQVRFX0ZJTkRJTkdfS0lORF9TSEFET1cQEiq9AQoNR2F0ZUNoZWNrS2luZBIfChtHQVRFX0NIRUNLX0tJTkRfVU5TUEVDSUZJRUQQABIcChhHQVRFX0NIRUNLX0tJTkRfQ09OVEVOVFMQARIYChRHQVRFX0NIRUNLX0tJTkRfU0laRRACEhkKFUdBVEVfQ0hFQ0tfS0lORF9MRUFLUxADEh0KGUdBVEVfQ0hFQ0tfS0lORF9RVUVTVElPTlMQBBIZChVHQVRFX0NIRUNLX0tJTkRfVFJJQUwQBTKNBwoSVmVyc2lvbkdhdGVTZXJ2aWNlEn8KEExpc3RIZWxkVmVyc2lvbnMSKy5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdEhlbGRWZXJzaW9uc1JlcXVlc3QaLC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdEhlbGRWZXJzaW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnYKDkFwcHJvdmVWZXJzaW9uEikucmFnbWVzaC5pbmRleGVyLnYxLkFwcHJvdmVWZXJzaW9uUmVxdWVzdBoqLnJhZ21lc2guaW5kZXhlci52MS5BcHByb3ZlVmVyc2lvblJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEnAKDENoZWNrVmVyc2lvbhInLnJhZ21lc2guaW5kZXhlci52MS5DaGVja1ZlcnNpb25SZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLkNoZWNrVmVyc2lvblJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEnMKDVJlamVjdFZlcnNpb24SKC5yYWdtZXNoLmluZGV4ZXIudjEuUmVqZWN0VmVyc2lvblJlcXVlc3QaKS5yYWdtZXNoLmluZGV4ZXIudjEuUmVqZWN0VmVyc2lvblJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEmQKCFB1dFRyaWFsEiMucmFnbWVzaC5pbmRleGVyLnYxLlB1dFRyaWFsUmVxdWVzdBokLnJhZ21lc2guaW5kZXhlci52MS5QdXRUcmlhbFJlc3BvbnNlIg2iuxgJCJh1EAEYAiAEEmgKCEdldFRyaWFsEiMucmFnbWVzaC5pbmRleGVyLnYxLkdldFRyaWFsUmVxdWVzdBokLnJhZ21lc2guaW5kZXhlci52MS5HZXRUcmlhbFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAIgBBJhCgdQdXRHYXRlEiIucmFnbWVzaC5pbmRleGVyLnYxLlB1dEdhdGVSZXF1ZXN0GiMucmFnbWVzaC5pbmRleGVyLnYxLlB1dEdhdGVSZXNwb25zZSINorsYCQiIJxABGAIgBBJkCgdHZXRHYXRlEiIucmFnbWVzaC5pbmRleGVyLnYxLkdldEdhdGVSZXF1ZXN0GiMucmFnbWVzaC5pbmRleGVyLnYxLkdldEdhdGVSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_trial]);
 
 /**
  * Selects held versions.
@@ -533,7 +533,7 @@ export type GateCheck = Message<"ragmesh.indexer.v1.GateCheck"> & {
   passed: boolean;
 
   /**
-   * What was found, in a sentence.
+   * What was found, in English: the words of `findings`.
    *
    * @generated from field: string finding = 3;
    */
@@ -552,6 +552,13 @@ export type GateCheck = Message<"ragmesh.indexer.v1.GateCheck"> & {
    * @generated from field: repeated string document_ids = 5;
    */
   documentIds: string[];
+
+  /**
+   * What was found, for clients that word it themselves. Empty in reports of versions that have none.
+   *
+   * @generated from field: repeated ragmesh.indexer.v1.GateFinding findings = 6;
+   */
+  findings: GateFinding[];
 };
 
 /**
@@ -560,6 +567,62 @@ export type GateCheck = Message<"ragmesh.indexer.v1.GateCheck"> & {
  */
 export const GateCheckSchema: GenMessage<GateCheck> = /*@__PURE__*/
   messageDesc(file_ragmesh_indexer_v1_version_gate, 16);
+
+/**
+ * One thing that a check found.
+ *
+ * @generated from message ragmesh.indexer.v1.GateFinding
+ */
+export type GateFinding = Message<"ragmesh.indexer.v1.GateFinding"> & {
+  /**
+   * What it is.
+   *
+   * @generated from field: ragmesh.indexer.v1.GateFindingKind kind = 1;
+   */
+  kind: GateFindingKind;
+
+  /**
+   * How many of what the kind says there are; a percentage for the shares of a trial and for the loss that needs an approval.
+   *
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * Of how many: the documents that the job wrote.
+   *
+   * @generated from field: uint64 total = 3;
+   */
+  total: bigint;
+
+  /**
+   * The data set or the figure.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * The figure, or the count, of the live version.
+   *
+   * @generated from field: double live = 5;
+   */
+  live: number;
+
+  /**
+   * That of the version that was checked.
+   *
+   * @generated from field: double checked = 6;
+   */
+  checked: number;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.GateFinding.
+ * Use `create(GateFindingSchema)` to create a new message.
+ */
+export const GateFindingSchema: GenMessage<GateFinding> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 17);
 
 /**
  * A figure of judged questions, of both versions.
@@ -615,7 +678,7 @@ export type GateFigure = Message<"ragmesh.indexer.v1.GateFigure"> & {
  * Use `create(GateFigureSchema)` to create a new message.
  */
 export const GateFigureSchema: GenMessage<GateFigure> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 17);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 18);
 
 /**
  * A judged question that became worse.
@@ -664,7 +727,7 @@ export type WorseQuestion = Message<"ragmesh.indexer.v1.WorseQuestion"> & {
  * Use `create(WorseQuestionSchema)` to create a new message.
  */
 export const WorseQuestionSchema: GenMessage<WorseQuestion> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 18);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 19);
 
 /**
  * What an operator decided about a held version.
@@ -706,7 +769,7 @@ export type GateDecision = Message<"ragmesh.indexer.v1.GateDecision"> & {
  * Use `create(GateDecisionSchema)` to create a new message.
  */
 export const GateDecisionSchema: GenMessage<GateDecision> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 19);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 20);
 
 /**
  * The shares to set.
@@ -734,7 +797,7 @@ export type PutTrialRequest = Message<"ragmesh.indexer.v1.PutTrialRequest"> & {
  * Use `create(PutTrialRequestSchema)` to create a new message.
  */
 export const PutTrialRequestSchema: GenMessage<PutTrialRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 20);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 21);
 
 /**
  * The shares are set.
@@ -755,7 +818,7 @@ export type PutTrialResponse = Message<"ragmesh.indexer.v1.PutTrialResponse"> & 
  * Use `create(PutTrialResponseSchema)` to create a new message.
  */
 export const PutTrialResponseSchema: GenMessage<PutTrialResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 21);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 22);
 
 /**
  * Names a corpus.
@@ -776,7 +839,7 @@ export type GetTrialRequest = Message<"ragmesh.indexer.v1.GetTrialRequest"> & {
  * Use `create(GetTrialRequestSchema)` to create a new message.
  */
 export const GetTrialRequestSchema: GenMessage<GetTrialRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 22);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 23);
 
 /**
  * The trial.
@@ -797,7 +860,7 @@ export type GetTrialResponse = Message<"ragmesh.indexer.v1.GetTrialResponse"> & 
  * Use `create(GetTrialResponseSchema)` to create a new message.
  */
 export const GetTrialResponseSchema: GenMessage<GetTrialResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 23);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 24);
 
 /**
  * A held version on trial.
@@ -881,7 +944,7 @@ export type Trial = Message<"ragmesh.indexer.v1.Trial"> & {
  * Use `create(TrialSchema)` to create a new message.
  */
 export const TrialSchema: GenMessage<Trial> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 24);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 25);
 
 /**
  * Answers of one version.
@@ -930,7 +993,7 @@ export type TrialAnswers = Message<"ragmesh.indexer.v1.TrialAnswers"> & {
  * Use `create(TrialAnswersSchema)` to create a new message.
  */
 export const TrialAnswersSchema: GenMessage<TrialAnswers> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_version_gate, 25);
+  messageDesc(file_ragmesh_indexer_v1_version_gate, 26);
 
 /**
  * What a gate checks.
@@ -1022,6 +1085,159 @@ export const GateVerdictSchema: GenEnum<GateVerdict> = /*@__PURE__*/
   enumDesc(file_ragmesh_indexer_v1_version_gate, 1);
 
 /**
+ * What a check can find.
+ *
+ * @generated from enum ragmesh.indexer.v1.GateFindingKind
+ */
+export const GateFindingKind = {
+  /**
+   * Not a finding.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * `count` documents are in the version as they were written.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_AS_WRITTEN = 1;
+   */
+  AS_WRITTEN: 1,
+
+  /**
+   * `count` documents are not in the version as they were written.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_NOT_AS_WRITTEN = 2;
+   */
+  NOT_AS_WRITTEN: 2,
+
+  /**
+   * `count` of `total` documents have no word.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_EMPTY = 3;
+   */
+  EMPTY: 3,
+
+  /**
+   * `live` documents became `checked`.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_DOCUMENT_COUNT = 4;
+   */
+  DOCUMENT_COUNT: 4,
+
+  /**
+   * `live` chunks became `checked`.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_CHUNK_COUNT = 5;
+   */
+  CHUNK_COUNT: 5,
+
+  /**
+   * More than `count` % of the documents or chunks are lost.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_LOSS = 6;
+   */
+  LOSS: 6,
+
+  /**
+   * `count` searches found what their access lists permit.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_ACCESS_KEPT = 7;
+   */
+  ACCESS_KEPT: 7,
+
+  /**
+   * No document with an access list was written, and none was removed.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_NOTHING_TO_SEARCH = 8;
+   */
+  NOTHING_TO_SEARCH: 8,
+
+  /**
+   * `count` documents are not found by their readers.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_HIDDEN_FROM_READERS = 9;
+   */
+  HIDDEN_FROM_READERS: 9,
+
+  /**
+   * `count` documents are found by callers outside of their access lists.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_FOUND_OUTSIDE = 10;
+   */
+  FOUND_OUTSIDE: 10,
+
+  /**
+   * `count` documents are found although they were removed.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_FOUND_REMOVED = 11;
+   */
+  FOUND_REMOVED: 11,
+
+  /**
+   * `count` questions of the data set `name` show no significant loss.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_NO_LOSS = 12;
+   */
+  NO_LOSS: 12,
+
+  /**
+   * The figure `name` fell significantly, from `live` to `checked`.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_FIGURE_FELL = 13;
+   */
+  FIGURE_FELL: 13,
+
+  /**
+   * No version is live: the questions have nothing to be compared with.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_NO_LIVE_VERSION = 14;
+   */
+  NO_LIVE_VERSION: 14,
+
+  /**
+   * The indexer cannot reach the evaluation service.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_NO_EVALUATION = 15;
+   */
+  NO_EVALUATION: 15,
+
+  /**
+   * There is no data set `name`.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_NO_DATA_SET = 16;
+   */
+  NO_DATA_SET: 16,
+
+  /**
+   * The version on trial answers `count` % of the sessions.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_CANARY = 17;
+   */
+  CANARY: 17,
+
+  /**
+   * `count` % of the searches are made in the version on trial too.
+   *
+   * @generated from enum value: GATE_FINDING_KIND_SHADOW = 18;
+   */
+  SHADOW: 18,
+} as const;
+
+/**
+ * What a check can find.
+ *
+ * @generated from enum ragmesh.indexer.v1.GateFindingKind
+ */
+export type GateFindingKind = (typeof GateFindingKind)[keyof typeof GateFindingKind] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.indexer.v1.GateFindingKind.
+ */
+export const GateFindingKindSchema: GenEnum<GateFindingKind> = /*@__PURE__*/
+  enumDesc(file_ragmesh_indexer_v1_version_gate, 2);
+
+/**
  * What a gate checks.
  *
  * @generated from enum ragmesh.indexer.v1.GateCheckKind
@@ -1081,7 +1297,7 @@ export type GateCheckKind = (typeof GateCheckKind)[keyof typeof GateCheckKind] |
  * Describes the enum ragmesh.indexer.v1.GateCheckKind.
  */
 export const GateCheckKindSchema: GenEnum<GateCheckKind> = /*@__PURE__*/
-  enumDesc(file_ragmesh_indexer_v1_version_gate, 2);
+  enumDesc(file_ragmesh_indexer_v1_version_gate, 3);
 
 /**
  * The gate between a version that was built and the readers of its corpus. A version that does not pass is held: the live version stays,

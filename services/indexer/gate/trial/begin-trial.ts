@@ -1,6 +1,6 @@
-import { create } from '@bufbuild/protobuf';
-import { GateCheckKind, GateCheckSchema, type GateReport } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GateCheckKind, GateFindingKind, type GateReport } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { IndexClient } from '../../jobs/run/index-client.ts';
+import { findingOf, toCheck } from '../check.ts';
 import { hasTrial, type TrialShares } from '../gate-store.ts';
 
 /**
@@ -15,12 +15,14 @@ export async function beginTrial(
   if (!hasTrial(shares) || report.liveVersion === 0n) return;
   await index.putTrial(version, shares);
   const { canaryPercent, shadowPercent } = shares;
-  const finding = `it is on trial with ${canaryPercent} % of the sessions and a shadow of ${shadowPercent} % of the searches`;
   report.checks.push(
-    create(GateCheckSchema, {
+    toCheck({
       kind: GateCheckKind.TRIAL,
       passed: false,
-      finding: `${finding}: approve or reject it`,
+      findings: [
+        findingOf(GateFindingKind.CANARY, { count: canaryPercent }),
+        findingOf(GateFindingKind.SHADOW, { count: shadowPercent }),
+      ],
     }),
   );
 }

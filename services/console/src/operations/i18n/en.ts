@@ -8,6 +8,7 @@ import { administrationEn } from './administration.ts';
 import { conversationsEn } from './conversations-en.ts';
 import { costEn } from './cost.ts';
 import { evaluationEn } from './evaluation.ts';
+import { findingsEn } from './findings.ts';
 import { inboxEn } from './inbox.ts';
 import { installationEn } from './installation.ts';
 import { labEn } from './lab-en.ts';
@@ -303,6 +304,7 @@ export const en = {
     dataSetsHint: 'Names, separated by blanks. Empty: the set with the name of the corpus.',
     ofConfiguration: 'This is the gate of the configuration.',
     changedBy: (user: string) => `Set by ${user}.`,
+    findings: findingsEn,
     checks: {
       [GateCheckKind.UNSPECIFIED]: unknown,
       [GateCheckKind.CONTENTS]: 'Contents',

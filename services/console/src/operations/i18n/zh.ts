@@ -8,6 +8,7 @@ import { conversationsZh } from './conversations-zh.ts';
 import { costZh } from './cost.ts';
 import type { OperationTexts } from './en.ts';
 import { evaluationZh } from './evaluation.ts';
+import { findingsZh } from './findings.ts';
 import { inboxZh } from './inbox.ts';
 import { installationZh } from './installation.ts';
 import { labZh } from './lab-zh.ts';
@@ -298,6 +299,7 @@ export const zh: OperationTexts = {
     dataSetsHint: '名称以空格分隔。留空：与知识库同名的数据集。',
     ofConfiguration: '这是配置文件中的设置。',
     changedBy: (user) => `由 ${user} 设置。`,
+    findings: findingsZh,
     checks: {
       [GateCheckKind.UNSPECIFIED]: unknown,
       [GateCheckKind.CONTENTS]: '内容',

@@ -3,6 +3,7 @@ import { useMessages } from '../../i18n/index.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { PlainTable } from '../ui/plain-table.tsx';
+import { findingLines } from './finding-lines.ts';
 
 /** What a gate found: its checks, the figures of both versions, and the questions that became worse. */
 export function GateReportView({ report }: { report: GateReport }) {
@@ -17,14 +18,16 @@ export function GateReportView({ report }: { report: GateReport }) {
         <Badge tone={isPassed ? 'good' : 'warning'}>{isPassed ? texts.gate.passed : texts.gate.held}</Badge>
       </h3>
       <ul>
-        {report.checks.map(({ kind, passed, finding, documentIds }) => (
-          <li key={kind}>
+        {report.checks.map((check, index) => (
+          <li key={index}>
             <span className="strong">
-              {texts.gate.checks[kind]}{' '}
-              <Badge tone={passed ? 'good' : 'bad'}>{passed ? texts.gate.passed : texts.gate.failed}</Badge>
+              {texts.gate.checks[check.kind]}{' '}
+              <Badge tone={check.passed ? 'good' : 'bad'}>{check.passed ? texts.gate.passed : texts.gate.failed}</Badge>
             </span>
-            <span>{finding}</span>
-            {documentIds.length > 0 && <span className="faint">{documentIds.join(', ')}</span>}
+            {findingLines(check, texts, figure).map((line) => (
+              <span key={line}>{line}</span>
+            ))}
+            {check.documentIds.length > 0 && <span className="faint">{check.documentIds.join(', ')}</span>}
           </li>
         ))}
       </ul>
