@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { breakControlTokens } from './control-tokens.ts';
+import { breakControlTokens, withoutControlTokens } from './control-tokens.ts';
 
 /** Up to this many passages there is no middle. */
 const maxInOrder = 3;
@@ -35,11 +35,10 @@ export function renderEvidence(
   const question = messages.findLastIndex(({ role }) => role === MessageRole.USER);
   const system = messages.findIndex(({ role }) => role === MessageRole.SYSTEM);
   const instruction = instructions[language](fence);
-  const rendered = messages.map((message, index) => {
+  const rendered = withoutControlTokens(messages).map((message, index) => {
     if (index === system) return { ...message, text: `${message.text}\n\n${instruction}` };
-    const text = breakControlTokens(message.text);
-    if (index === question) return { ...message, text: `${fence}\n${passages}\n${fence}\n\n${text}` };
-    return text === message.text ? message : { ...message, text };
+    if (index === question) return { ...message, text: `${fence}\n${passages}\n${fence}\n\n${message.text}` };
+    return message;
   });
   if (system !== -1) return rendered;
   return [create(MessageSchema, { role: MessageRole.SYSTEM, text: instruction }), ...rendered];

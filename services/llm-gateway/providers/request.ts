@@ -1,9 +1,10 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { GenerateRequest } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { type GenerateRequest, type Message, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { type ExtraFields, extraFieldsFor } from '../routing/extra-fields.ts';
 import type { Needs } from '../routing/filter.ts';
 import { isAskedWhole, type Target } from '../targets/target.ts';
+import { withoutControlTokens } from './control-tokens.ts';
 import type { ProviderRequest } from './llm-provider.ts';
 import { renderEvidence } from './render-evidence.ts';
 
@@ -27,10 +28,7 @@ export function toProviderRequest(
   }
   const { readsEvidence } = provider.capabilities;
   return {
-    messages:
-      readsEvidence || evidence.length === 0
-        ? messages
-        : renderEvidence(messages, evidence, needs.language === Language.ZH ? 'zh' : 'en'),
+    messages: readsEvidence ? messages : readable(request, needs),
     evidence: readsEvidence ? evidence : [],
     maxTokens: prefix === '' || maxTokens === 0 ? maxTokens : Math.max(1, maxTokens - estimateTokens(prefix)),
     temperature: request.temperature,
@@ -56,4 +54,11 @@ export function toProviderRequest(
     callExtraContent,
     warnings,
   };
+}
+
+/** Returns the messages for a model that reads text. */
+function readable({ messages, evidence, task }: GenerateRequest, needs: Needs): Message[] {
+  if (evidence.length > 0) return renderEvidence(messages, evidence, needs.language === Language.ZH ? 'zh' : 'en');
+  // Services name their task, and quote documents, questions and results of tools. Without one, a person uses the model as it is.
+  return task === Task.UNSPECIFIED ? messages : withoutControlTokens(messages);
 }
