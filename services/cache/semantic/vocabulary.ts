@@ -1,9 +1,13 @@
+import type { KnownWords } from './guards/replacement.ts';
 import type { Question } from './question.ts';
 
-/** How many questions of the calibration have an atom of content, or two neighbours. */
+/** What a calibration knows of words. */
 export interface Vocabulary {
   questionCount: number;
+  /** How many questions have an atom of content, or two neighbours. */
   counts: ReadonlyMap<string, number>;
+  /** Words in which its pairs differ. */
+  words: KnownWords;
 }
 
 /** A word in fewer questions than this is rare: it was not seen often enough to ignore a difference in it. */
@@ -13,7 +17,7 @@ export const rareBelow = 5;
 export const vocabularyMax = 20_000;
 
 /** Returns the counts of the terms of questions. Terms of fewer than {@link rareBelow} questions are left out. */
-export function countVocabulary(questions: readonly Question[]): Vocabulary {
+export function countTerms(questions: readonly Question[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { content } of questions) {
     for (const term of new Set(termsOf(content))) counts.set(term, (counts.get(term) ?? 0) + 1);
@@ -21,7 +25,7 @@ export function countVocabulary(questions: readonly Question[]): Vocabulary {
   const kept = [...counts]
     .filter(([, count]) => count >= rareBelow)
     .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  return { questionCount: questions.length, counts: new Map(kept.slice(0, vocabularyMax)) };
+  return new Map(kept.slice(0, vocabularyMax));
 }
 
 function termsOf(atoms: readonly string[]): string[] {

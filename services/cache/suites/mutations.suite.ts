@@ -396,4 +396,8 @@ export const knowsEverything = {
   counts: new (class extends Map<string, number> {
     override get = () => 1000;
   })(),
+  words: new (class extends Map<string, boolean> {
+    override get = () => true;
+    override has = () => true;
+  })(),
 };

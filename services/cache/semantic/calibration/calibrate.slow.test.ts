@@ -158,18 +158,19 @@ describe('the file', () => {
 
   test.each([
     ['', /not JSON/],
-    ['{"format":"ragmesh-semantic-cache","version":2}', /this version/],
+    ['{"format":"ragmesh-semantic-cache","version":1}', /this version/],
     ['null', /this version/],
-    ['{"format":"ragmesh-semantic-cache","version":1,"features":["x"]}', /version of the verifier/],
+    ['{"format":"ragmesh-semantic-cache","version":2,"features":["x"]}', /version of the verifier/],
   ])('%j is refused', (text, reason) => {
     expect(parseCalibration(text)).toMatchObject({ refused: expect.stringMatching(reason) });
   });
 
   test('a calibration with a number that is none is refused', () => {
     const counts = Object.fromEntries(calibration.vocabulary.counts);
+    const words = {};
     const broken = {
       ...calibration,
-      vocabulary: { questionCount: 1, counts },
+      vocabulary: { questionCount: 1, counts, words },
       verifier: { ...calibration.verifier, bias: null },
     };
     expect(parseCalibration(JSON.stringify(broken))).toMatchObject({ refused: expect.stringContaining('verifier') });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { featureNamesOf, featuresOf, kindOf } from '../features.ts';
 import { refusalOf, type VectorKind } from '../guards/guards.ts';
+import { learnWords, unsharedWordsOf } from '../guards/replacement.ts';
 import { type Question, readQuestion } from '../question.ts';
-import { countVocabulary } from '../vocabulary.ts';
+import { countTerms, type Vocabulary } from '../vocabulary.ts';
 import { clopperPearsonHigh } from './bounds.ts';
 import type { Calibration, Outcome } from './calibration.ts';
 import { fitLogistic, type LogisticModel, score } from './logistic.ts';
@@ -44,6 +45,8 @@ interface Row {
   fold: number;
   language: 'zh' | 'en' | 'und';
   isPassing: boolean;
+  /** Whether its score counts for the threshold. */
+  isCounted: boolean;
   features: number[];
   /** By a model that did not see the pair. */
   score: number;
@@ -65,19 +68,36 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
   const calibrating = new Set(
     pairs.flatMap(({ first, second }, index) => ((hashes[index] as number) % 2 === 0 ? [first, second] : [])),
   );
-  const vocabulary = countVocabulary([...calibrating].map((text) => questions.get(text) as Question));
+  const counts = countTerms([...calibrating].map((text) => questions.get(text) as Question));
+  const foldOf = (hash: number) => (hash >>> 1) % foldCount;
+  /** Returns what is known of words from the half without a fold. */
+  const withoutFold = (fold?: number): Vocabulary => {
+    const known = pairs.flatMap(({ first, second, isSame }, index) => {
+      const hash = hashes[index] as number;
+      if (kind === 'words' || hash % 2 !== 0 || foldOf(hash) === fold) return [];
+      const [a, b] = [questions.get(first) as Question, questions.get(second) as Question];
+      return [{ unshared: unsharedWordsOf(a, b).flat(), isSame }];
+    });
+    return { questionCount: calibrating.size, counts, words: learnWords(known) };
+  };
+  const vocabulary = withoutFold();
+  const ofFolds = Array.from({ length: foldCount }, (_, fold) => withoutFold(fold));
 
   const rows = pairs.map(({ first, second, isSame }, index): Row => {
     const hash = hashes[index] as number;
+    const known = hash % 2 === 0 ? (ofFolds[foldOf(hash)] as Vocabulary) : vocabulary;
     const a = questions.get(first) as Question;
     const b = questions.get(second) as Question;
+    const refusal = refusalOf(a, b, known, kind);
     const [one, other] = [vectors.get(first), vectors.get(second)] as [Float32Array, Float32Array];
     return {
       isSame,
       isCalibrating: hash % 2 === 0,
-      fold: (hash >>> 1) % foldCount,
+      fold: foldOf(hash),
       language: a.language,
-      isPassing: refusalOf(a, b, vocabulary, kind) === undefined,
+      isPassing: refusal === undefined,
+      // Pairs show few names in the place of others: that these are refused must not pay for a lower threshold.
+      isCounted: refusal === undefined || (kind === 'meanings' && refusal.guard === 'substitution'),
       features: featuresOf({ question: a, vector: one }, { question: b, vector: other }, vocabulary, kind),
       score: 0,
     };
@@ -102,7 +122,8 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
   });
   const served = (set: readonly Row[], covered: readonly Row['language'][]) =>
     set.filter(({ isPassing, language }) => isPassing && covered.includes(language));
-  const threshold = chooseThreshold(served(half, enough), different.length, budget, wrongShare);
+  const counted = half.filter(({ isCounted, language }) => isCounted && enough.includes(language as 'zh'));
+  const threshold = chooseThreshold(counted, different.length, budget, wrongShare);
   // The budget holds for each language, not only for all of them together.
   const languages = enough.filter((language) => {
     const own = different.filter((row) => row.language === language);
@@ -112,7 +133,7 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
   const outcome = (set: readonly Row[]) => outcomeOf(set, served(set, languages), threshold);
   const calibration = {
     format: 'ragmesh-semantic-cache' as const,
-    version: 1 as const,
+    version: 2 as const,
     embedding,
     madeAtMs: options.nowMs,
     source: options.source,
@@ -127,7 +148,7 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
     vocabulary,
   };
   const id = createHash('sha256')
-    .update(JSON.stringify([calibration, [...vocabulary.counts]]))
+    .update(JSON.stringify([calibration, [...vocabulary.counts], [...vocabulary.words]]))
     .digest('hex')
     .slice(0, 32);
   return { ...calibration, id };
@@ -173,12 +194,12 @@ const fit = (rows: readonly Row[], kind: VectorKind): LogisticModel =>
   );
 
 function chooseThreshold(
-  passing: readonly Row[],
+  counted: readonly Row[],
   differentCount: number,
   budget: number,
   wrongShare: number,
 ): number | null {
-  const sorted = [...passing].sort((a, b) => b.score - a.score);
+  const sorted = [...counted].sort((a, b) => b.score - a.score);
   let threshold: number | null = null;
   let wrongCount = 0;
   for (const [index, row] of sorted.entries()) {

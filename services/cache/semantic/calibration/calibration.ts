@@ -18,7 +18,7 @@ export interface Outcome {
 /** The result for one embedding model: the verifier, its threshold, and their effect. */
 export interface Calibration {
   format: 'ragmesh-semantic-cache';
-  version: 1;
+  version: 2;
   /** Hash of all of it; the counts of the shadow belong to one calibration. */
   id: string;
   /** The model of the vectors of the pairs. */
@@ -58,8 +58,8 @@ const maxBytes = 16 << 20;
 /** Writes a calibration atomically: a reader sees the old file or the new one. */
 export async function writeCalibration(path: string, calibration: Calibration): Promise<void> {
   const { vocabulary } = calibration;
-  const counts = Object.fromEntries(vocabulary.counts);
-  const text = JSON.stringify({ ...calibration, vocabulary: { ...vocabulary, counts } });
+  const [counts, words] = [Object.fromEntries(vocabulary.counts), Object.fromEntries(vocabulary.words)];
+  const text = JSON.stringify({ ...calibration, vocabulary: { ...vocabulary, counts, words } });
   await mkdir(dirname(path), { recursive: true });
   await writeFile(`${path}.new`, sealFor(path, text));
   await rename(`${path}.new`, path);
@@ -86,7 +86,7 @@ export function parseCalibration(text: string): Calibration | Refused {
   } catch (error) {
     return { refused: `the calibration is not JSON: ${(error as Error).message}` };
   }
-  if (value?.format !== 'ragmesh-semantic-cache' || value.version !== 1)
+  if (value?.format !== 'ragmesh-semantic-cache' || value.version !== 2)
     return { refused: 'it is not a calibration of this version: run `npm run cache:calibrate` again' };
   const features = value.features as unknown[];
   const verifier = value.verifier as LogisticModel;
@@ -100,13 +100,19 @@ export function parseCalibration(text: string): Calibration | Refused {
     Number.isFinite(verifier.bias) &&
     (value.threshold === null || (Number.isFinite(value.threshold) && (value.threshold as number) > 0)) &&
     Array.isArray(value.languages) &&
-    typeof (value.vocabulary as { counts?: unknown })?.counts === 'object';
+    [(value.vocabulary as { counts?: unknown })?.counts, (value.vocabulary as { words?: unknown })?.words].every(
+      (entries) => typeof entries === 'object' && entries !== null,
+    );
   if (!isComplete)
     return { refused: 'the calibration is of another version of the verifier: run `npm run cache:calibrate` again' };
-  const { questionCount, counts } = value.vocabulary as { questionCount: number; counts: Record<string, number> };
+  const { questionCount, counts, words } = value.vocabulary as {
+    questionCount: number;
+    counts: Record<string, number>;
+    words: Record<string, boolean>;
+  };
   return {
     ...(value as unknown as Calibration),
-    vocabulary: { questionCount, counts: new Map(Object.entries(counts)) },
+    vocabulary: { questionCount, counts: new Map(Object.entries(counts)), words: new Map(Object.entries(words)) },
   };
 }
 

@@ -41,16 +41,21 @@ export const pivots = new Set(
 );
 
 /** Returns the text with one spelling for each word. */
-export function unifySpelling(text: string): string {
+function unifySpelling(text: string): string {
   let unified = text;
   for (const [pattern, by] of spellings) unified = unified.replace(pattern, by);
   return unified;
 }
 
+/** Returns a text in normal form with one spelling for each word, and a space for each Chinese phrase without content. */
+export function withoutFillers(text: string): string {
+  return unifySpelling(text).replace(hanFillers, ' ');
+}
+
 /** Returns the content of a text in normal form, in order: Chinese characters, English stems, marks of facts. */
 export function contentOf(text: string): string[] {
   const atoms: string[] = [];
-  for (const [piece] of unifySpelling(text).replace(hanFillers, ' ').matchAll(pieces)) {
+  for (const [piece] of withoutFillers(text).matchAll(pieces)) {
     if (piece.startsWith(factMark)) atoms.push(piece);
     else if (/\p{sc=Han}/u.test(piece)) atoms.push(...piece);
     else for (const token of tokenize(piece, { mode: 'index' })) if (!englishFillers.has(token)) atoms.push(token);

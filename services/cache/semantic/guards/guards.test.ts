@@ -77,7 +77,7 @@ describe('guards', () => {
   });
 
   test('a word that was never seen in calibration keeps questions apart', () => {
-    const nothing = { questionCount: 1, counts: new Map<string, number>() };
+    const nothing = { questionCount: 1, counts: new Map<string, number>(), words: new Map<string, boolean>() };
     const guardWith = (kind: VectorKind) =>
       refusalOf(readQuestion('怎么退货'), readQuestion('沙发怎么退货'), nothing, kind)?.guard;
     expect(guardWith('words')).toBe('rare_word');

@@ -2,6 +2,7 @@ import { type Question, questionLengthMax } from '../question.ts';
 import { isInDomain, isRare, type Vocabulary } from '../vocabulary.ts';
 import { type Difference, differenceOf } from './difference.ts';
 import { hasChangedSides } from './order.ts';
+import { isReplaced } from './replacement.ts';
 
 /** A guard, by what it compares. */
 export type GuardName =
@@ -104,6 +105,12 @@ const guards: readonly Guard[] = [
     reason: 'a word replaces another one, and they are not known to mean the same',
     only: 'words',
     refuses: (a, b, difference) => isSubstitution(a, b, difference),
+  },
+  {
+    name: 'substitution',
+    reason: 'a word replaces another one, and pairs of the calibration that differ in them mostly differ in meaning',
+    only: 'meanings',
+    refuses: (a, b, _difference, { words }) => isReplaced(a, b, words),
   },
 ];
 
