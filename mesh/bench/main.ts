@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
 import { benchCapacity } from './capacity/capacity.ts';
+import { benchConsole } from './console/console.ts';
 import { benchCosts } from './costs/costs.ts';
 import { benchPrivacy } from './costs/privacy.ts';
 import { benchHostile } from './hostile/hostile.ts';
@@ -14,7 +15,7 @@ import { benchParse } from './parse/parse.ts';
 import { benchRetrieval } from './retrieval/retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | privacy | cache | capacity | retrieval | vectors | llm | wire | parse | ingest | hostile] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | privacy | cache | capacity | retrieval | vectors | llm | wire | parse | ingest | hostile | console] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -37,6 +38,8 @@ Measures ratios side by side in one run, and prints one table.
             is named; five minutes
   hostile   cached answers and health checks of innocent callers beside 40 hostile requests, and beside 20,000 idle connections, with all
             defaults; only if it is named; two minutes
+  console   keys and clicks in lists of 10,000 documents and 10,000 sessions, from the input to the next picture, in Chromium; only if it is
+            named; three minutes
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
   --million with retrieval: a million chunks too, an hour; with --index <folder> they stay there, and the next run takes minutes
   --quick   with llm and wire: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
@@ -71,6 +74,7 @@ if (values.help) {
     ...(positionals.includes('parse') ? await benchParse(values.data) : []),
     ...(positionals.includes('ingest') ? await benchIngest(values.data) : []),
     ...(positionals.includes('hostile') ? await benchHostile() : []),
+    ...(positionals.includes('console') ? await benchConsole() : []),
     ...(positionals.includes('capacity') ? await benchCapacity() : []),
     ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),

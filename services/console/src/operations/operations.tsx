@@ -14,6 +14,7 @@ import { useRail } from '../hooks/use-rail.ts';
 import { type PageLanguage, useMessages } from '../i18n/index.ts';
 import { canRetry, failureOf } from '../state/failure.ts';
 import { type Place, type Section, sectionsOf } from '../state/sections.ts';
+import { keepFirstPages } from './first-pages.ts';
 import { OperationTextsContext, operationTexts } from './i18n/index.ts';
 import type { SectionProps } from './section.ts';
 import { Empty } from './ui/empty.tsx';
@@ -133,8 +134,10 @@ function useQueries(onRefused: () => void): QueryClient {
     const onError = (error: unknown) => {
       if (failureOf(error).kind === 'credentials') report.current();
     };
+    const queryCache = new QueryCache({ onError });
+    keepFirstPages(queryCache);
     return new QueryClient({
-      queryCache: new QueryCache({ onError }),
+      queryCache,
       mutationCache: new MutationCache({ onError }),
       defaultOptions: {
         queries: {

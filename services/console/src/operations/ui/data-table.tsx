@@ -73,7 +73,11 @@ export function DataTable<Item extends object>(props: DataTableProps<Item>) {
           <Collection items={items} dependencies={[columns]}>
             {(item) => (
               <Row id={idOf(item)} textValue={nameOf(item)} columns={columns} className="data-row">
-                {(column) => <Cell className="data-cell">{column.cell(item)}</Cell>}
+                {(column) => (
+                  <Cell className="data-cell">
+                    <Content column={column} item={item} />
+                  </Cell>
+                )}
               </Row>
             )}
           </Collection>
@@ -86,4 +90,9 @@ export function DataTable<Item extends object>(props: DataTableProps<Item>) {
       </Table>
     </Virtualizer>
   );
+}
+
+/** What a cell shows. A component of its own, so that it is made for rows in view only: the table makes the cells of all rows that are read. */
+function Content<Item>({ column, item }: { column: DataColumn<Item>; item: Item }) {
+  return column.cell(item);
 }
