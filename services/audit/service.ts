@@ -2,7 +2,12 @@ import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import type { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
-import { type AuditService, type RecordRequest, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import {
+  type AuditService,
+  type RecordRequest,
+  type RecordUsageRequest,
+  RecordUsageRequestSchema,
+} from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
@@ -64,6 +69,13 @@ export function createAudit({ db, config, clock, log, heads, subjects }: AuditDe
     const answer = { kind: 'answer', tenant, user, record: open, recordBytes, personal } as const;
     return BigInt(await writer.append(answer, recordBytes.byteLength + (personal?.byteLength ?? 0)));
   };
+  const appendUsage = async (
+    { tenant, user, keyId: key }: Principal & { keyId: string },
+    request: RecordUsageRequest,
+  ) => {
+    const bytes = toBinary(RecordUsageRequestSchema, request);
+    return (await writer.append({ kind: 'usage', tenant, user, key, request, bytes }, bytes.byteLength)) === true;
+  };
   return {
     writer,
     impl: {
@@ -73,11 +85,11 @@ export function createAudit({ db, config, clock, log, heads, subjects }: AuditDe
       async recordAll({ records }, { principal }) {
         return { sequences: await Promise.all(records.map((record) => append(principal, record))) };
       },
-      async recordUsage(request, context) {
-        const { tenant, user, keyId: key } = context.principal;
-        const bytes = toBinary(RecordUsageRequestSchema, request);
-        const recorded = await writer.append({ kind: 'usage', tenant, user, key, request, bytes }, bytes.byteLength);
-        return { recorded: recorded === true };
+      async recordUsage(request, { principal }) {
+        return { recorded: await appendUsage(principal, request) };
+      },
+      async recordAllUsage({ requests }, { principal }) {
+        return { recorded: await Promise.all(requests.map((request) => appendUsage(principal, request))) };
       },
       async *queryAudit(request, context) {
         const { tenant } = context.principal;

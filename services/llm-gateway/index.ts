@@ -35,7 +35,7 @@ export const llmGateway = defineService({
   name: 'llm-gateway',
   contracts: [LLMGatewayService, GatewayOperationsService],
   config: readConfig,
-  needs: { audit: calls(AuditService, 'recordUsage') },
+  needs: { audit: calls(AuditService, 'recordUsage', 'recordAllUsage') },
   // Without it, only the limits of the configuration apply.
   optionalNeeds: { accounts: calls(LimitSyncService, 'syncLimits') },
   deployment: {

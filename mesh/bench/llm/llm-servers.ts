@@ -33,6 +33,8 @@ const model = (name: string) => ({
 const priceOf = (name: string) => ({ model: name, prompt: 0.5, completion: 1.5, cachedPrompt: 0.05 });
 const mesh = await startTestMesh(role === 'edge' ? services : withNeeds(['llm-gateway']), {
   known: services,
+  // As a deployment has it: tests check twenty times a second.
+  readinessIntervalMs: 2000,
   config: {
     grpc: { maxConcurrent: many },
     llmGateway: {

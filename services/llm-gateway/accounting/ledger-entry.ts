@@ -12,6 +12,8 @@ export interface Pending {
   authorization: string;
   isResigned: boolean;
   attempts: number;
+  /** Whether it is sent in a call of its own, because a call with it has failed. */
+  isAlone: boolean;
   /** Entries that audit had accepted when this one failed alone for the first time; `undefined`: it has not. */
   deliveredBefore: number | undefined;
 }
@@ -48,6 +50,11 @@ export function failureOf(error: unknown, { request, isResigned }: Pending): Fai
   return isEncodable(request) ? 'failed' : 'unencodable';
 }
 
+/** Returns whether what failed a call with several entries may be the fault of one of them. */
+export function isOfOne(error: unknown): boolean {
+  return !unavailableCodes.has(ConnectError.from(error).code) && !hasReason(error, ErrorReason.CREDENTIALS_EXPIRED);
+}
+
 function isEncodable(request: RecordUsageRequest): boolean {
   try {
     toBinary(RecordUsageRequestSchema, request);
@@ -55,6 +62,32 @@ function isEncodable(request: RecordUsageRequest): boolean {
   } catch {
     return false;
   }
+}
+
+/** Most entries of a call, as the contract has it, and most usages of all of them. */
+const maxBatch = 64;
+const maxBatchUsages = 256;
+
+/** Removes from the queue what one call delivers, at most `most` entries: those of the caller of the first. */
+export function takeBatch(queue: Pending[], most: number): Pending[] {
+  const [first] = queue;
+  if (first === undefined) return [];
+  const batch: Pending[] = [];
+  let usageCount = 0;
+  const joins = (entry: Pending) =>
+    entry === first ||
+    (!first.isAlone &&
+      !entry.isAlone &&
+      entry.authorization === first.authorization &&
+      usageCount + entry.request.usages.length <= maxBatchUsages);
+  const rest = queue.splice(0, most).filter((entry) => {
+    if (batch.length === maxBatch || !joins(entry)) return true;
+    usageCount += entry.request.usages.length;
+    batch.push(entry);
+    return false;
+  });
+  queue.unshift(...rest);
+  return batch;
 }
 
 /** Returns the log fields of an entry: the request and what it charges. */

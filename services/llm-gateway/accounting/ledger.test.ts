@@ -17,6 +17,8 @@ type Script = (call: number, request: RecordUsageRequest, signal: AbortSignal) =
 /** A gateway that only records, in front of an audit that follows a script. `isApart`: audit is called over gRPC, in bytes. */
 const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => number = Date.now, isApart = false) => {
   const received: string[] = [];
+  /** Entries of each call with several of them. */
+  const batches: number[] = [];
   const errors: object[] = [];
   let calls = 0;
   const audit = defineService({
@@ -32,6 +34,14 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
           received.push(`${tenant}/${user}/${request.requestId}`);
           return { recorded: true };
         },
+        async recordAllUsage({ requests }, context) {
+          calls += 1;
+          for (const request of requests) await script(calls, request, context.signal);
+          const { tenant, user } = context.principal;
+          received.push(...requests.map(({ requestId }) => `${tenant}/${user}/${requestId}`));
+          batches.push(requests.length);
+          return { recorded: requests.map(() => true) };
+        },
       },
       close: async () => {},
     }),
@@ -41,13 +51,15 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
     name: 'llm-gateway',
     contracts: [LLMGatewayService],
     config: () => ({}),
-    needs: { audit: callsOf(AuditService, 'recordUsage') },
+    needs: { audit: callsOf(AuditService, 'recordUsage', 'recordAllUsage') },
     async create(deps) {
       const log = createLogger('silent');
       log.error = ((fields: object) => errors.push(fields)) as never;
-      const overGrpc: typeof deps.clients.audit.recordUsage = (request, options) =>
-        grpcAudit().recordUsage(request, options);
-      const audit = isApart ? { recordUsage: overGrpc } : deps.clients.audit;
+      const overGrpc: typeof deps.clients.audit = {
+        recordUsage: (request, options) => grpcAudit().recordUsage(request, options),
+        recordAllUsage: (request, options) => grpcAudit().recordAllUsage(request, options),
+      };
+      const audit = isApart ? overGrpc : deps.clients.audit;
       const parts = { audit, log, metrics: deps.metrics, random: deps.random };
       const made = createLedger({ ...parts, clock: deps.clock, signer: deps.signer }, { backoffMs: 5, ...bounds });
       ledger = made;
@@ -83,7 +95,7 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
       [...text.matchAll(/outcome="(\w+)"} ([1-9]\d*)/g)].map(([, outcome, n]) => [outcome, Number(n)]),
     );
   };
-  return { mesh, ask, received, errors, counts, ledger: ledger as unknown as Ledger, calls: () => calls };
+  return { mesh, ask, received, batches, errors, counts, ledger: ledger as unknown as Ledger, calls: () => calls };
 };
 
 test('usage goes to audit as the caller, who does not wait for it and may have gone', async () => {
@@ -104,6 +116,36 @@ test('usage goes to audit as the caller, who does not wait for it and may have g
     requestedAt: { seconds: 1_700_000_000n },
     traceId: 'ab',
   });
+  await at.mesh.close();
+});
+
+test('entries of one caller that follow one another leave in calls of at most 64, and those of others apart', async () => {
+  const at = await start(() => {}, { gatherMs: 1000 });
+  await at.ask('first');
+  const asked = Array.from({ length: 70 }, (_, index) => at.ask(`r${index}`, index % 10 === 0 ? 'bob' : 'ann'));
+  await Promise.all(asked);
+  await at.ledger.idle();
+  expect(at.batches.toSorted()).toEqual([63, 7].toSorted());
+  expect(at.calls()).toBe(3);
+  expect(at.received.filter((entry) => entry.startsWith('acme/bob/'))).toHaveLength(7);
+  expect(new Set(at.received).size).toBe(71);
+  expect(await at.counts()).toEqual({ delivered: 71 });
+  await at.mesh.close();
+});
+
+test('if audit does not know calls with several entries, each goes by itself', async () => {
+  const at = await start(
+    (call) => {
+      if (call === 2) throw rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, 'not here');
+    },
+    { gatherMs: 1000 },
+  );
+  await at.ask('first');
+  await Promise.all(Array.from({ length: 5 }, (_, index) => at.ask(`r${index}`)));
+  await at.ledger.idle();
+  expect(at.batches).toEqual([]);
+  expect(at.calls()).toBe(7);
+  expect(new Set(at.received).size).toBe(6);
   await at.mesh.close();
 });
 

@@ -8,7 +8,7 @@ import type { Metrics } from '#kit/base/metrics/metrics.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
 import { createIsolatedEntries } from './isolated-entries.ts';
-import { failureOf, fieldsOf, type Pending } from './ledger-entry.ts';
+import { failureOf, fieldsOf, isOfOne, type Pending, takeBatch } from './ledger-entry.ts';
 import {
   backoffMs,
   type DeliveryBounds,
@@ -49,7 +49,7 @@ export interface Ledger {
 
 /** What the ledger depends on. */
 export interface LedgerDeps {
-  audit: Pick<Client<typeof AuditService>, 'recordUsage'>;
+  audit: Pick<Client<typeof AuditService>, 'recordUsage' | 'recordAllUsage'>;
   log: Logger;
   metrics: Metrics;
   /** Now, in milliseconds since 1970. */
@@ -112,39 +112,53 @@ export function createLedger(deps: LedgerDeps, given: LedgerBounds = {}): Ledger
   };
   const delivery = createDelivery(bounds, applyAndSend);
   const sendQueued = () => {
-    while (sending.size < maxInFlight(delivery.state, bounds)) {
-      const entry = queue.shift();
-      if (entry === undefined) break;
-      sending.add(entry);
-      void send(entry);
+    for (;;) {
+      const room = maxInFlight(delivery.state, bounds) - sending.size;
+      const batch = room > 0 ? takeBatch(queue, room) : [];
+      if (batch.length === 0) break;
+      for (const entry of batch) sending.add(entry);
+      void send(batch);
     }
     if (pendingCount() > 0) return;
     for (const resolve of idleWaiters.splice(0)) resolve();
   };
-  const send = async (entry: Pending) => {
-    entry.attempts += 1;
+  const call = ([first, ...others]: Pending[]) => {
+    const { request, authorization } = first as Pending;
+    const options = { timeoutMs: bounds.timeoutMs, signal: stopped.signal, headers: { authorization } };
+    if (others.length === 0) return audit.recordUsage(request, options);
+    return audit.recordAllUsage({ requests: [request, ...others.map((entry) => entry.request)] }, options);
+  };
+  const send = async (batch: Pending[]) => {
+    for (const entry of batch) entry.attempts += 1;
     try {
-      await audit.recordUsage(entry.request, {
-        timeoutMs: bounds.timeoutMs,
-        signal: stopped.signal,
-        headers: { authorization: entry.authorization },
-      });
+      await call(batch);
       delivery.apply({ kind: 'delivered' });
-      deliveredCount += 1;
-      count.inc({ outcome: 'delivered' });
+      deliveredCount += batch.length;
+      count.inc({ outcome: 'delivered' }, batch.length);
       // Audit accepts an entry that it has failed on before: audit was at fault, and not the entries.
-      if (entry.deliveredBefore !== undefined) queue.push(...isolated.takeAll());
+      if (batch.some(({ deliveredBefore }) => deliveredBefore !== undefined)) queue.push(...isolated.takeAll());
     } catch (error) {
-      await onFailed(entry, error).catch((failure) => drop(entry, 'no token for the caller can be signed', failure));
+      if (batch.length > 1 && !stopped.signal.aborted && isOfOne(error)) {
+        // One of them is at fault, or audit is of an earlier release: each by itself shows which.
+        for (const entry of batch) Object.assign(entry, { isAlone: true, attempts: entry.attempts - 1 });
+        queue.push(...batch);
+      } else {
+        const dropped = (entry: Pending, failure: unknown) =>
+          drop(entry, 'no token for the caller can be signed', failure);
+        for (const entry of batch) await onFailed(entry, error).catch((failure) => dropped(entry, failure));
+      }
     } finally {
-      sending.delete(entry);
+      for (const entry of batch) sending.delete(entry);
       sendQueued();
     }
   };
   const onFailed = async (entry: Pending, error: unknown) => {
     if (stopped.signal.aborted) return drop(entry, 'the process ended', error);
     const failure = failureOf(error, entry);
-    if (failure === 'failed') entry.deliveredBefore ??= deliveredCount;
+    if (failure === 'failed') {
+      entry.deliveredBefore ??= deliveredCount;
+      entry.isAlone = true;
+    }
     const othersWereDelivered = deliveredCount > (entry.deliveredBefore ?? deliveredCount);
     const { attempts } = entry;
     const { maxAttempts } = bounds;
@@ -246,6 +260,7 @@ function toPending(entry: LedgerEntry, { principal, authorization }: CallContext
     principal,
     authorization,
     isResigned: false,
+    isAlone: false,
     attempts: 0,
     deliveredBefore: undefined,
   };

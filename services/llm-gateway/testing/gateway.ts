@@ -22,6 +22,11 @@ export const eventually = (check: () => unknown) => vi.waitFor(check, { timeout:
 /** A ledger in the place of audit: takes each request id once. */
 export function createAuditStandIn() {
   const entries = new Map<string, RecordUsageRequest>();
+  const record = (request: RecordUsageRequest) => {
+    const isNew = !entries.has(request.requestId);
+    if (isNew) entries.set(request.requestId, request);
+    return isNew;
+  };
   const service = defineService({
     name: 'audit',
     contracts: [AuditService],
@@ -29,11 +34,8 @@ export function createAuditStandIn() {
     needs: {},
     create: async () => ({
       impl: {
-        recordUsage(request) {
-          const recorded = !entries.has(request.requestId);
-          if (recorded) entries.set(request.requestId, request);
-          return { recorded };
-        },
+        recordUsage: (request) => ({ recorded: record(request) }),
+        recordAllUsage: ({ requests }) => ({ recorded: requests.map(record) }),
       },
       close: async () => {},
     }),
