@@ -110,7 +110,9 @@ async function askGold(mesh: MeshConnection, model: string): Promise<LostWording
   const corpus = `answers-${goldSet}`;
   await using _terms = await withTerms(mesh, sampleTerms);
   const { files } = await findFiles([sample]);
-  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), { deleteMissing: true });
+  const job = await patiently(() =>
+    ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), { deleteMissing: true }),
+  );
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   await patiently(() => warmUp(mesh, corpus, '-'));
   return askWordings((question) => askPatiently(mesh.client(ChatService), question, corpus, model));
@@ -121,7 +123,9 @@ async function askSet(mesh: MeshConnection, set: AnswerSet, model: string): Prom
   const corpus = `answers-${set.name}`;
   await using _terms = await withTerms(mesh, set.terms);
   const { files } = await findFiles([...set.documents]);
-  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), { deleteMissing: true });
+  const job = await patiently(() =>
+    ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), { deleteMissing: true }),
+  );
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   await patiently(() => warmUp(mesh, corpus, set.questions[0]?.text ?? '-'));
   const chat = mesh.client(ChatService);

@@ -55,7 +55,7 @@ export function kindAsked(plain: string): AnswerKind | undefined {
 const shown: Record<AnswerKind, RegExp> = {
   time: /\d\s?(?:[-–~至到]\s?\d+\s?)?(?:个?(?:工作|自然)?(?:天|日|周|月|年|小时|分钟|秒|点|岁)|[a-z]*[ -]?(?:[a-z]+ )?(?:day|week|month|year|hour|minute|second|o'clock|a\.?m|p\.?m)s?\b|h\b)|\d{1,2}:\d{2}|[一二三四五六七八九十两半]个?(?:天|日|周|月|年|小时|点)|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:\w+ )?(?:day|week|month|year|hour|minute)s?\b|立即|即时|立刻|当天|次日|长期|永久|immediate|at once|same day|never|monthly|yearly|daily|weekly|\b\d{1,2} (?:january|february|march|april|may|june|july|august|september|october|november|december)\b|\b\d{1,2}(?:st|nd|rd|th)\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:every|each) (?:day|week|month|quarter|year)\b|\d{1,2} ?月 ?\d{1,2}|周[一二三四五六日]|每[天日周月年]/i,
   money:
-    /[¥$€£%]\s?\d|\d\s?(?:元|块|万|%|percent\b|yuan\b|dollars?\b|euros?\b|coins?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy|sgd)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb|sgd)\b|免费|免收|免票|包邮|免运费|免息|\bfree\b|\bcosts? nothing\b|\bwaived\b|由我们承担|we pay|扣款|deduct/i,
+    /[¥$€£%]\s?\d|\d\s?(?:万|%|percent\b|[欧美日港澳加新韩]?元|块|欧(?!洲)|英镑|美金|港币|日币|yuan\b|dollars?\b|euros?\b|coins?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy|sgd)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb|sgd)\b|免费|免收|免票|包邮|免运费|免息|\bfree\b|\bcosts? nothing\b|\bwaived\b|由我们承担|we pay|扣款|deduct/i,
   number:
     /\d|[一二三四五六七八九十百千两]+[个件次人条项种倍张]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|half|once|twice)\b/i,
   person:
@@ -72,7 +72,7 @@ export function showsKind(kind: AnswerKind, text: string): boolean {
 }
 
 const price =
-  /[¥$€£]\s?\d|\d\s?(?:元|块|万元|yuan\b|dollars?\b|euros?\b|coins?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy|sgd)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb|hkd|sgd)\b/i;
+  /[¥$€£]\s?\d|\d\s?(?:万?[欧美日港澳加新韩]?元|块|欧(?!洲)|英镑|美金|港币|日币|yuan\b|dollars?\b|euros?\b|coins?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy|sgd)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb|hkd|sgd)\b/i;
 
 /** Returns whether a text names an amount of money. */
 export function showsPrice(text: string): boolean {

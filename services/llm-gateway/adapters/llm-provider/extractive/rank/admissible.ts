@@ -1,5 +1,6 @@
 import { showsPrice } from '../question/kinds.ts';
-import { lacksLabel } from '../question/labels.ts';
+import { labelsOf } from '../question/labels.ts';
+import { headingOf } from './brief.ts';
 import type { Candidate, Evidence } from './evidence.ts';
 import type { Ranked } from './model.ts';
 import { ofTopic } from './of-topic.ts';
@@ -15,15 +16,18 @@ const minSameLanguage = 0.6;
 export function admissible(evidence: Evidence, ranked: readonly Ranked[]): readonly Ranked[] {
   const { question, known } = evidence;
   if (question.terms.some(({ isExact, isFocus }, at) => isExact && isFocus && (known[at] as number) < 0.5)) return [];
+  const labels = labelsOf(question.plain);
   const texts = evidence.sources.flatMap(({ text }) => [text.title, text.path, ...text.texts]);
-  if (
-    lacksLabel(
-      question.plain,
-      texts.map(({ plain }) => plain),
-    )
-  )
-    return [];
-  return sameLanguage(evidence, ofTopic(evidence, ofThing(evidence, ranked)));
+  if (labels.some((label) => !texts.some(({ plain }) => label.test(plain)))) return [];
+  return sameLanguage(evidence, ofTopic(evidence, ofThing(evidence, ofLabels(labels, ranked))));
+}
+
+/** Leaves the statements about the things that a question names by numbers, if any is: beside the row of 12 instalments, that of 6 is noise. */
+function ofLabels(labels: readonly RegExp[], ranked: readonly Ranked[]): readonly Ranked[] {
+  if (labels.length === 0) return ranked;
+  const isNamed = ({ candidate }: Ranked) =>
+    labels.every((label) => label.test(candidate.text.plain) || label.test(headingOf(candidate).plain));
+  return ranked.some(isNamed) ? ranked.filter(isNamed) : ranked;
 }
 
 /**

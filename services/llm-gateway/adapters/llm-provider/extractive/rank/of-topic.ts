@@ -1,5 +1,7 @@
+import { negates } from '../passage/negating.ts';
 import type { AnswerKind } from '../question/kinds.ts';
 import { isBrief, type Question } from '../question/question.ts';
+import { headingOf } from './brief.ts';
 import type { Evidence } from './evidence.ts';
 import { featureNames } from './features.ts';
 import type { Ranked } from './model.ts';
@@ -59,10 +61,10 @@ function stepsOfTopic(ranked: readonly Ranked[], of: (one: Ranked) => boolean): 
 
 /**
  * Returns whether the title, heading, columns and lead of a statement name the whole topic, and it has the kind of value asked for. A
- * telephone number may be in a sentence that names the topic itself.
+ * telephone number may be in a sentence that names the topic itself. A heading that negates heads an exception.
  */
-function isOfTopic({ wants, terms }: Question, { features, candidate }: Ranked): boolean {
-  if (candidate.source.isForeign) return false;
+function isOfTopic({ wants, terms, plain }: Question, { features, candidate }: Ranked): boolean {
+  if (candidate.source.isForeign || (negates(headingOf(candidate).plain) && !negates(plain))) return false;
   const isNumber = wants === 'phone' && features[at.kindShown] === 1;
   const isNamed = () =>
     terms.every(

@@ -1,6 +1,6 @@
 import { conceptsOf } from '#kit/text/concepts/concepts.ts';
 import { matchTerm } from '../passage/search-text.ts';
-import { showsPrice } from '../question/kinds.ts';
+import { kindAsked, showsKind, showsPrice } from '../question/kinds.ts';
 import type { Question, Term } from '../question/question.ts';
 import type { Candidate } from './evidence.ts';
 
@@ -22,11 +22,14 @@ export function pricedThings({ wants, terms }: Question): Term[] {
 export function isPriceOf(things: readonly Term[], { unit, text, source }: Candidate): boolean {
   return (
     things.every((thing) => matchTerm(thing, source.text.title) >= (thing.isExact ? 1 : minThing)) &&
-    showsPrice(text.plain) &&
+    (things.every(isFee) ? showsKind('money', text.plain) : showsPrice(text.plain)) &&
     ![...text.concepts].some((concept) => partConcepts.has(concept)) &&
     !(unit.kind === 'row' && /[a-z]{2,}-[a-z]*\d/i.test(unit.cells[0]?.value ?? ''))
   );
 }
+
+/** A fee may be a share of the amount, the price of a thing is not. */
+const isFee = ({ text }: Term): boolean => kindAsked(text) === 'money';
 
 const priceOnly =
   /^(?:how much (?:does|do)|what (?:does|do)) [a-z -]{3,40} cost[?.]?$|^(?:how much (?:is|are)|what(?:'s| is) the price of|price of) [a-z -]{3,40}[?.]?$|^\p{sc=Han}{2,10}(?:卖?多少钱(?:[1一][台个件张条把只盏套份瓶双])?|什么价格?|的?价格(?:是多少)?|的?售价(?:是多少)?)[?？。]?$/u;

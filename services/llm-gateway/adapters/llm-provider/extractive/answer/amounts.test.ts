@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { passagesOf } from '../../../../testing/provider-server.ts';
+import { answerByQuoting } from './answer.ts';
+
+const answerTo = (question: string, ...passages: Parameters<typeof passagesOf>) => {
+  const { isRefusal, pieces } = answerByQuoting(question, passagesOf(...passages));
+  return isRefusal ? 'refused' : pieces.join('');
+};
+
+const school = {
+  title: '潜水学校',
+  text: '# 潜水学校\n\n学员入学当天可免费参加一次 30 分钟的装备讲解，需提前两天预约。\n\n| 项目：体验潜水 | 时长：90 分钟 | 价格：75 欧元 |\n| 项目：夜潜 | 时长：60 分钟 | 价格：90 欧元 |\n\n面镜前台有售，12 美元。',
+};
+const loans = {
+  title: '会费与分期费用',
+  text: '# 会费与分期费用\n\n会员费 80 元，当年租满 9 次免次年会员费。\n\n单笔满 700 元可以分期：\n\n| 期数：6 期 | 每期费率：0.52% |\n| 期数：9 期 | 每期费率：0.44% |',
+};
+const rents = [
+  {
+    title: 'Rents and complaints',
+    text: '# Rents and complaints\n\nYour statement is made on the 2nd of each month, and the amount is due on the 11th. You can pay in four parts from $300.',
+  },
+  {
+    title: 'Rents and complaints',
+    text: '## A payment that you do not accept\n\nDo so within 45 days of the statement. We credit the amount within 30 days.',
+  },
+];
+
+test('an amount in a currency of another country is a price', () => {
+  expect(answerTo('夜潜多少钱', school)).toContain('90 欧元');
+  expect(answerTo('面镜多少钱', school)).toContain('12 美元');
+});
+
+test('a fee may be a share of the amount, and is that of the number of instalments asked for', () => {
+  expect(answerTo('分9期手续费多少', loans)).toContain('0.44%');
+  expect(answerTo('分9期手续费多少', loans)).not.toContain('80 元');
+  expect(answerTo('分6期手续费多少', loans)).toContain('0.52%');
+  expect(answerTo('分24期手续费多少', loans)).toBe('refused');
+});
+
+test('a value below a heading that negates is that of an exception', () => {
+  expect(answerTo('When do I have to pay my rent?', ...rents)).toContain('11th');
+});
