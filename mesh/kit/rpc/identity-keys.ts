@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { IdentityConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
@@ -42,12 +42,15 @@ export function loadIdentityKeys(config: IdentityConfig | undefined, dataDir: st
 
 /**
  * Replaces the key of a data folder by a new one. Tokens of the old one stay valid, because its public part is kept in
- * `identity.accepted.pem`, in place of an earlier one. Takes effect when the processes of the folder start again.
+ * `identity.accepted.pem`, in place of an earlier one; if it has leaked, no earlier key is accepted. Takes effect when the
+ * processes of the folder start again.
  */
-export function rotateKey(dataDir: string): void {
+export function rotateKey(dataDir: string, { hasLeaked = false } = {}): void {
   const path = join(dataDir, keyFile);
+  const accepted = join(dataDir, acceptedFile);
   const old = createPublicKey(readPrivate(readOrCreate(path), path));
-  replaceFile(join(dataDir, acceptedFile), old.export({ type: 'spki', format: 'pem' }) as string);
+  if (hasLeaked) rmSync(accepted, { force: true });
+  else replaceFile(accepted, old.export({ type: 'spki', format: 'pem' }) as string);
   replaceFile(path, newKey());
 }
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +80,19 @@ test('the key of a data folder is made once, for its owner only', () => {
   const second = loadIdentityKeys(undefined, folder);
   expect(second.publicKey.equals(first.publicKey)).toBe(true);
   expect(statSync(join(folder, 'identity.pem')).mode & 0o077).toBe(0);
+  rmSync(folder, { recursive: true });
+});
+
+test('after a leak a rotation accepts neither the old key nor the one before it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-identity-'));
+  const tokenOf = () => createTokenSigner(loadIdentityKeys(undefined, folder).privateKey as KeyObject, Date.now);
+  const stolen = [await tokenOf().sign(testPrincipal())];
+  rotateKey(folder);
+  stolen.push(await tokenOf().sign(testPrincipal()));
+  rotateKey(folder, { hasLeaked: true });
+  const verifier = createTokenVerifier(loadIdentityKeys(undefined, folder), Date.now);
+  for (const token of stolen) expect(await reasonOf(verifier.verify(token))).toBe('CREDENTIALS_INVALID');
+  expect(await reasonOf(verifier.verify(await tokenOf().sign(testPrincipal())))).toBe('accepted');
   rmSync(folder, { recursive: true });
 });
 
