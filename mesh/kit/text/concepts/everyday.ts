@@ -251,7 +251,7 @@ export const EVERYDAY_CONCEPTS = `
 爽约 没去 没来 失约 | no-show missed not_come
 年卡 月卡 | annual_pass pass
 上限 限制 限额 最多能 | limit cap
-汇率 换汇 外汇 | exchange_rate currency
+汇率 换汇 外汇 | exchange_rate currency_exchange
 利率 利息 年化 | interest rate
 还款 还贷 提前还 | repay repayment pay_off
 违约金 罚金 罚款 罚 | penalty fine
@@ -266,6 +266,7 @@ export const EVERYDAY_CONCEPTS = `
 诈骗 骗子 骗局 假冒 冒充 | fraud scam fake
 登录不了 登不上 锁定 锁住 被锁 | locked lock_out locked_out
 重置 忘记密码 找回 | reset forgot
+忘记 忘了 不记得 记不得 记不起 想不起 | forgotten forgot forget don_t_remember can_t_remember cannot_remember couldn_t_remember
 设备 手机 终端 | device devices phone
 同时 同时在线 同时登录 | simultaneously at_the_same_time signed_in
 年龄 周岁 岁数 多大年纪 | age old years_old minimum_age

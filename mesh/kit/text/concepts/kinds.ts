@@ -17,6 +17,7 @@ const KINDS = `
 首饰|珠宝|jewellery|jewelry: 戒指 项链 耳环 手镯 手链 wedding_ring engagement_ring necklace earring bracelet
 热食|熟食|hot food: 烤串 炸鸡 汉堡 烤肉 火锅 披萨 麻辣烫 pizza burger kebab hot_dog
 饮料|drink|beverage: 可乐 奶茶 果汁 矿泉水 咖啡 啤酒 cola juice coffee tea beer
+外币|外汇|foreign currency|foreign currencies: 美元 美金 欧元 日元 日币 英镑 港币 韩元 泰铢 卢布 euro dollar pound yen franc
 自行车|bicycle|bike: 山地车 公路车 电动自行车 折叠车 mountain_bike road_bike e-bike folding_bike
 `;
 

@@ -43,6 +43,8 @@ const phrasings: readonly [pattern: RegExp, formal: string][] = [
     '$1怎么花',
   ],
   [/(?:能|可以|能够)(?:拿来)?(?:干什么|干嘛|干啥|做什么|做啥)用?(?!\p{sc=Han})/u, '有什么用'],
+  // Of a card that is lost, documents say how its loss is reported.
+  [/(?<=[卡证照折])(?:好像|可能)?(?:被|给|让人)*(?:弄|搞)?(?:丢|掉|偷|盗|不见|找不到|遗失|没)(?:走|失)?了/u, '挂失'],
   [/(?:快递|包裹|货)(?:好像|被|给)*(?:弄)?(?:丢|不见)(?:了|失)?/u, '丢件'],
   [
     new RegExp(

@@ -41,3 +41,21 @@ test('a fee may be a share of the amount, and is that of the number of instalmen
 test('a value below a heading that negates is that of an exception', () => {
   expect(answerTo('When do I have to pay my rent?', ...rents)).toContain('11th');
 });
+
+const passes = {
+  title: 'Pass prices',
+  text: '# Pass prices\n\n| Service: Yearly fee | Blue pass: free | Silver pass: $70 |\n| Service: Foreign currency payment | Blue pass: 1.4 % | Silver pass: free |\n| Service: Late payment | Blue pass: $15 | Silver pass: $15 |\n\nSilver pass holders who spend $9,000 in a year do not pay the yearly fee of the next year.',
+};
+
+test('an amount that someone must spend is no price', () => {
+  const text = answerTo('how much is the silver pass a year', passes);
+  expect(text).toContain('$70');
+  expect(text).not.toContain('$9,000');
+});
+
+test('euros are foreign currency', () => {
+  expect(answerTo('is there a fee for paying in euros with a silver pass', passes)).toContain(
+    'Foreign currency payment',
+  );
+  expect(answerTo('What is the exchange rate of the yen today?', passes)).toBe('refused');
+});

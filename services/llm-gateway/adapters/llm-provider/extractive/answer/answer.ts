@@ -47,9 +47,12 @@ export function answerByQuoting(
   // The usual words for a matter are not those of every document: "Shipping takes three days" has nothing of a transit time.
   const chosenFor = (formal: Evidence): Quotation[] => {
     const chosen = chooseQuotations(formal, weights);
-    const { inOwnWords } = formal.question;
-    if (chosen.length > 0 || inOwnWords === undefined) return chosen;
-    return chooseQuotations(readEvidence(inOwnWords(), read), weights);
+    if (chosen.length > 0) return chosen;
+    for (const reading of formal.question.otherwise) {
+      const other = chooseQuotations(readEvidence(reading(), read), weights);
+      if (other.length > 0) return other;
+    }
+    return [];
   };
   for (const evidence of evidences) {
     const { question } = evidence;

@@ -74,7 +74,11 @@ export function showsKind(kind: AnswerKind, text: string): boolean {
 const price =
   /[¥$€£]\s?\d|\d\s?(?:万?[欧美日港澳加新韩]?元|块|欧(?!洲)|英镑|美金|港币|日币|yuan\b|dollars?\b|euros?\b|coins?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy|sgd)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb|hkd|sgd)\b/i;
 
-/** Returns whether a text names an amount of money. */
+/** An amount that someone must reach, which is no price: "who spend $900", 满 500 元. */
+const threshold =
+  /(?:\b(?:spend(?:s|ing)?|over|above|below|under|more than|less than|exceed(?:s|ing)?|orders? of)|满|超过|超出|达到?|不足|低于|高于) ?(?:[a-z]{3} )?[¥$€£]? ?\d[\d,.]* ?(?:[欧美日港澳加新韩]?元|块|[a-z]{3,7}(?![a-z]))?/gi;
+
+/** Returns whether a text names an amount of money that something costs. */
 export function showsPrice(text: string): boolean {
-  return price.test(text);
+  return price.test(text) && price.test(text.replace(threshold, ' '));
 }

@@ -10,7 +10,7 @@ import { type Head, headOf } from './classes.ts';
 import { CHINESE_FRAME, ENGLISH_FRAME, ENGLISH_WEAK, KIND_WORDS } from './frames.ts';
 import { type AnswerKind, kindAsked } from './kinds.ts';
 import { type Shape, shapeOf } from './shapes.ts';
-import { type MessagePart, splitMessage } from './split.ts';
+import { type MessagePart, splitMessage, withoutStory } from './split.ts';
 
 /** The terms of a question, and the kind of answer that it needs. */
 export interface Question {
@@ -31,8 +31,8 @@ export interface Question {
   shape: Shape | undefined;
   /** What form the answer needs beside a single quotation. */
   form: 'fact' | 'list' | 'outline';
-  /** Reads it in the customer's own words, if it is read in those that documents usually have. */
-  inOwnWords?: () => Question;
+  /** Other readings, if this one has no answer: in the customer's own words instead of those of documents; without the story before it. */
+  otherwise: readonly (() => Question)[];
 }
 
 /** A word of a question that an answer must be about. */
@@ -107,11 +107,15 @@ const wantsList =
 /** Reads the questions of a message. `language`: the language of the answer, if the caller knows it. */
 export function readQuestions(text: string, language?: 'zh' | 'en'): Question[] {
   return splitMessage(text.slice(0, maxLength)).map((part) => {
-    const question = readQuestion(part, language);
-    const isFormal = toAsked(part.focus) !== toPlain(part.focus);
-    return isFormal ? { ...question, inOwnWords: () => readQuestion(part, language, toPlain) } : question;
+    const otherwise: (() => Question)[] = [];
+    if (toAsked(part.focus) !== toPlain(part.focus)) otherwise.push(() => readQuestion(part, language, toPlain));
+    const bare = withoutStory(part);
+    if (bare !== undefined && hasTopic(bare.focus)) otherwise.push(() => readQuestion(bare, language));
+    return { ...readQuestion(part, language), otherwise };
   });
 }
+
+const hasTopic = (text: string): boolean => termsOf(text, true, toAsked).some(({ weight }) => weight > partWeight);
 
 /** Reads one question. */
 export function readQuestion(
@@ -131,18 +135,19 @@ export function readQuestion(
   for (const part of terms.keys()) {
     if (codes.some((code) => code !== part && code.includes(part))) terms.delete(part);
   }
-  const isSteps = kindAsked(plain) === 'steps';
+  const wants = kindAsked(plain);
   return {
     // A question with codes and a Chinese particle is Chinese, whatever it mostly consists of.
     language: /\p{sc=Han}/u.test(focus) ? 'zh' : (language ?? 'en'),
     text: (name ?? focus).replace(/[，,；;\s]+$/u, '').trim(),
     plain,
     compared: name,
+    otherwise: [],
     terms: [...terms.values()].slice(0, maxTerms),
     concepts: new Set(conceptsOf(plain).map(({ concept }) => concept)),
-    wants: kindAsked(plain),
+    wants,
     shape: shapeOf(plain),
-    form: wantsOutline.test(plain) ? 'outline' : isSteps || wantsList.test(plain) ? 'list' : 'fact',
+    form: wantsOutline.test(plain) ? 'outline' : wants === 'steps' || wantsList.test(plain) ? 'list' : 'fact',
   };
 }
 

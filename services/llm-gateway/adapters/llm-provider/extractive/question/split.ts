@@ -60,6 +60,17 @@ function clausesOf(text: string): string[] {
     .filter((clause) => /[\p{L}\p{N}]/u.test(clause));
 }
 
+/** Between what someone says of themselves and a question: "I am abroad for two months, | can I pause?" */
+const afterStory =
+  /(?<=^(?:i|i'm|i've|i'd|i'll|we|we're|we've|my|our) [^,;?]{3,120}), (?=(?:can|could|may|do|does|did|is|are|am|will|would|should|must|how|what|when|where|who|which) )/i;
+
+/** Returns an English question without the story before it in the same sentence; `undefined`: it has none. */
+export function withoutStory({ focus, background }: MessagePart): MessagePart | undefined {
+  const [story, question] = focus.split(afterStory);
+  if (story === undefined || question === undefined) return undefined;
+  return { focus: question, background: `${background}\n${story}` };
+}
+
 /** Content of a Chinese clause that needs the clause before it to be understood, in characters. */
 const maxShort = 3;
 
