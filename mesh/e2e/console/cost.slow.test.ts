@@ -12,6 +12,7 @@ import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { type ScriptedModel, startScriptedModel } from '../testing/scripted-model.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
 
@@ -34,6 +35,7 @@ const roles = {
 };
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 let mesh: WholeMesh;
+let model: ScriptedModel;
 let browser: Browser;
 let pages: Pages;
 
@@ -43,6 +45,7 @@ beforeAll(async () => {
     cwd: root,
     env: { ...process.env, NODE_ENV: 'production' },
   });
+  model = await startScriptedModel();
   mesh = await startWholeMesh({
     config: {
       edge: {
@@ -56,8 +59,11 @@ beforeAll(async () => {
         })),
       },
       llmGateway: {
-        models: [{ adapter: 'extractive', name: 'quotes' }],
-        prices: { version: '2026-12', currency: 'USD', prices: [{ model: 'quotes', prompt: 10, completion: 30 }] },
+        models: [
+          { adapter: 'extractive', name: 'quotes' },
+          { adapter: 'openai-compatible', name: 'writer', settings: { base_url: model.url, model: 'scripted' } },
+        ],
+        prices: { version: '2026-12', currency: 'USD', prices: [{ model: 'writer', prompt: 10, completion: 30 }] },
         limits: { defaultTenant: { requestsPerMinute: 1000, costMicrosPerMonth: 5_000_000 } },
       },
       evaluation: { nightly: { suites: [{ tenant: 'demo', dataSet: 'help' }] } },
@@ -70,10 +76,12 @@ beforeAll(async () => {
   for (let again = 0; again < 2; again++) {
     await askWhole(chat, { question }, { headers: { authorization: 'Bearer both' } });
   }
+  await askWhole(chat, { question, model: 'writer' }, { headers: { authorization: 'Bearer both' } });
 });
 afterAll(async () => {
   await browser?.close();
   await mesh?.close();
+  await model?.[Symbol.asyncDispose]();
 });
 afterEach(() => {
   expect(pages?.problems ?? []).toEqual([]);
@@ -83,7 +91,9 @@ test.runIf(chromium)('usage is shown by day and by name, and saved as CSV and FO
   const page = await pages.open('#/cost/usage/30/user/tokens', { key: 'finance' });
   await page.getByTestId('usage-table').getByText('both').waitFor();
   await page.getByTestId('usage-totals').getByText('$').first().waitFor();
-  await page.getByTestId('usage-totals').getByText('50% from the cache').waitFor();
+  await page.getByTestId('usage-totals').getByText('33.3% from the cache').waitFor();
+  // The answer from the cache is a quotation, which has no price.
+  await page.getByTestId('usage-saved').getByText('No price', { exact: true }).waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   // The days by keyboard: the last one is today, when both questions were asked.
   const chart = page.getByRole('application', { name: 'Tokens by day' });
@@ -118,7 +128,7 @@ test.runIf(chromium)("budgets say what is left, and a provider's file is compare
   const chooser = page.waitForEvent('filechooser');
   await page.getByTestId('choose-csv').click();
   const day = new Date().toISOString().slice(0, 10);
-  const buffer = Buffer.from(`date,model,cost\n${day},quotes,99\n`);
+  const buffer = Buffer.from(`date,model,cost\n${day},writer,99\n`);
   await (await chooser).setFiles([{ name: 'bill.csv', mimeType: 'text/csv', buffer }]);
   await page.getByTestId('compare').click();
   await page.getByTestId('differences').getByText('99.00').waitFor();
@@ -127,7 +137,7 @@ test.runIf(chromium)("budgets say what is left, and a provider's file is compare
 
 test.runIf(chromium)('an operator sees the health and prices of models', async () => {
   const page = await pages.open('#/cost/targets', { key: 'operator' });
-  await page.getByTestId('targets').getByText('Healthy').waitFor();
+  await page.getByTestId('targets').getByText('Healthy').first().waitFor();
   await page.getByTestId('targets').getByText('$10.00 in, $30.00 out').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
 });

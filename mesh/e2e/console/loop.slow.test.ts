@@ -91,11 +91,20 @@ async function resolve(page: Page, question: string): Promise<Locator> {
 test.runIf(chromium)('a refused question is found in the inbox, answered, asked again and resolved', async () => {
   const page = await pages.open('#');
   await findGap(page, ['Do you rent out telescopes?', 'do you rent telescopes out']);
+  const topic = page.url();
   await page
     .getByTestId('draft-answer')
     .fill('Telescopes are not for rent; they can be tried in the shop for an hour.');
+  // What is not published yet is there again when its page is.
+  await page.getByTestId('section-ask').click();
+  await page.getByTestId('question').waitFor();
+  await page.goto(topic);
+  await page.reload();
+  await expect.poll(() => page.getByTestId('draft-answer').inputValue(), { timeout }).toContain('tried in the shop');
   await page.getByTestId('publish-answer').click();
   await page.getByTestId('answer-published').waitFor();
+  const kept = await page.evaluate(() => Object.keys(sessionStorage).filter((name) => name.includes('.draft.')));
+  expect(kept).toEqual([]);
   await page.waitForTimeout(1500); // a change reaches every replica within a second
   await page.getByTestId('ask-again-all').click();
   await answered(page).nth(1).waitFor();
@@ -151,6 +160,13 @@ test.runIf(chromium)('a gate holds a drafted document until an operator approves
   await page.getByTestId('gate-save').click();
   await page.getByText('Saved.').waitFor();
   await page.goto(topic);
+  await page.getByTestId('draft-tab-document').click();
+  await page.getByTestId('draft-text').fill('Yurts: ask the workshop.');
+  await page.goto(`${mesh.edgeUrl}/#/inbox`);
+  await page.getByTestId('topics').waitFor();
+  await page.goBack();
+  // The tab with the draft is open.
+  await expect.poll(() => page.getByTestId('draft-text').inputValue(), { timeout }).toContain('ask the workshop');
   await publishDocument(
     page,
     'Yurts',

@@ -7,6 +7,7 @@ import { collect } from '#kit/base/streams.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { llmGateway } from '../index.ts';
+import { modelAt } from '../testing/gateway.ts';
 
 const audit = defineService({
   name: 'audit',
@@ -28,9 +29,9 @@ const start = () =>
     clock: () => noon,
     config: {
       llmGateway: {
-        models: [{ adapter: 'extractive', name: 'quotes' }],
+        models: [{ adapter: 'extractive', name: 'quotes' }, modelAt('http://127.0.0.1:9/v1', 'writer')],
         routes: [{ name: 'default', models: ['quotes'] }],
-        prices: { version: '7', currency: 'USD', prices: [{ model: 'quotes', prompt: 1, completion: 2 }] },
+        prices: { version: '7', currency: 'USD', prices: [{ model: 'writer', prompt: 1, completion: 2 }] },
         limits: {
           defaultTenant: { requestsPerMinute: 5, costMicrosPerMonth: 1_000_000 },
           defaultUser: { maxConcurrent: 3 },
@@ -52,7 +53,8 @@ test('targets are listed with their health, their counts and their prices', asyn
     routes: [{ name: 'default', targets: ['quotes'] }],
   });
   expect(reply.targets).toMatchObject([
-    { name: 'quotes', provider: 'extractive', circuit: CircuitState.CLOSED, price: { prompt: 1, completion: 2 } },
+    { name: 'quotes', provider: 'extractive', circuit: CircuitState.CLOSED },
+    { name: 'writer', price: { prompt: 1, completion: 2 } },
   ]);
   await expect.poll(async () => (await list()).targets[0]?.results).toMatchObject([{ count: 1n }]);
 });

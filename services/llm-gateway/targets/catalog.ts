@@ -1,4 +1,4 @@
-import type { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMPriceTable, RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type Model, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { Logger } from '#kit/base/log.ts';
@@ -60,6 +60,7 @@ export async function createCatalog(settings: LlmSettings, deps: CatalogDeps, be
       targets.push(target);
       if (isTaken) throw new ConfigError(`${model.path}.name`, `"${target.name}" names another model already`);
     }
+    refusePricesOfQuotes(settings.prices, targets);
     const routes = settings.routes.map(({ name, models, order, tasks, path }): Route => {
       if (targets.some((target) => target.name === name)) {
         throw new ConfigError(`${path}.name`, `"${name}" names a model already`);
@@ -71,6 +72,18 @@ export async function createCatalog(settings: LlmSettings, deps: CatalogDeps, be
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** A quotation costs nothing, in budgets and in reports alike, so that a price for it could only be applied in some of them. */
+function refusePricesOfQuotes(table: LLMPriceTable | undefined, targets: readonly Target[]): void {
+  for (const [index, { model }] of (table?.prices ?? []).entries()) {
+    const target = targets.find(({ name }) => name === model);
+    if (target === undefined || target.capabilities.generative) continue;
+    throw new ConfigError(
+      `llm_gateway.prices.prices[${index}].model`,
+      `"${model}" only quotes documents, which costs nothing: remove its price`,
+    );
   }
 }
 

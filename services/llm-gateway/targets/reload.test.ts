@@ -74,6 +74,11 @@ test.each<[string, MessageInitShape<typeof LLMGatewayConfigSchema>, string]>([
   ['setting', { models: [{ name: 'x', adapter: 'openai-compatible', settings: { nonsense: 1 } }] }, 'unknown setting'],
   ['route', { routes: [{ name: 'r', models: ['x'] }] }, 'no model "x"'],
   ['price table', { models: [modelAt('http://127.0.0.1:9/v1', 'a')], prices: { ...priced('', 1) } }, 'version'],
+  [
+    'price of quotations',
+    { prices: { version: '2', currency: 'USD', prices: [{ model: 'extractive', prompt: 1 }] } },
+    'only quotes documents',
+  ],
   ['limit store', { limits: { store: { adapter: 'nobody' } } }, 'store'],
 ])('a bad %s changes nothing', async (_, llm, message) => {
   await using server = await startFakeProvider(says('ok'));

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 import { type DevelopmentKeys, fetchDevelopmentKeys } from '../api.ts';
+import { forgetDrafts } from '../state/kept-drafts.ts';
 
 /** The persona that asks, on a development server. */
 export type Persona = 'staff' | 'customer';
@@ -59,14 +60,17 @@ export function useCredentials(): CredentialsControl {
     credentials,
     reload: useCallback(() => setAttempt((count) => count + 1), []),
     setPersona(persona) {
+      forgetDrafts(sessionStorage);
       sessionStorage.setItem(personaStorage, persona);
       setCredentials((now) => (now.kind === 'development' ? { ...now, persona } : now));
     },
     setKey(key) {
+      forgetDrafts(sessionStorage);
       sessionStorage.setItem(keyStorage, key);
       setCredentials({ kind: 'own', key });
     },
     forgetKey: useCallback((refused: boolean) => {
+      forgetDrafts(sessionStorage);
       sessionStorage.removeItem(keyStorage);
       setCredentials({ kind: 'none', refused });
     }, []),

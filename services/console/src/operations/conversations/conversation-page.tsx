@@ -19,6 +19,7 @@ import { useOperationTexts } from '../i18n/index.ts';
 import { Field } from '../ui/field.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
+import { useDraft } from '../ui/use-draft.ts';
 import { HandoverBadge } from './handover-badge.tsx';
 
 /** How often a session that waits for a person or is with one is read again, in milliseconds. */
@@ -90,12 +91,13 @@ function Whole({ conversation, turns }: { conversation: Conversation; turns: rea
 function ReplyForm({ sessionId }: { sessionId: string }) {
   const texts = useOperationTexts();
   const queries = useQueryClient();
-  const [text, setText] = useState('');
+  const draft = useDraft(`reply/${sessionId}`);
+  const text = draft.fields.text ?? '';
   // The same id until the reply is stored: a second try of the same reply is not a second one.
   const [replyId, setReplyId] = useState(newReplyId);
   const reply = useMutation(ConversationDeskService.method.replyToConversation, {
     onSuccess() {
-      setText('');
+      draft.discard();
       setReplyId(newReplyId());
       return queries.invalidateQueries();
     },
@@ -108,7 +110,13 @@ function ReplyForm({ sessionId }: { sessionId: string }) {
         reply.mutate({ sessionId, text, replyId });
       }}
     >
-      <Field label={texts.conversations.reply} value={text} onChange={setText} rows={3} testId="desk-reply" />
+      <Field
+        label={texts.conversations.reply}
+        value={text}
+        onChange={(changed) => draft.change({ text: changed })}
+        rows={3}
+        testId="desk-reply"
+      />
       <ActionFailure error={reply.error} />
       <Button
         type="submit"

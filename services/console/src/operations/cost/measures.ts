@@ -20,3 +20,17 @@ export function amountOf(amounts: UsageAmounts | undefined, measure: Measure): n
       return measure satisfies never;
   }
 }
+
+/**
+ * Returns what the cache saved: money in the currencies of which it saved any, and the tokens of answers whose model has no price, of which
+ * no money is known.
+ */
+export function savedBy(totals: readonly UsageAmounts[]) {
+  const saved = totals.filter(({ savedTokens }) => savedTokens > 0n);
+  const tokensOf = (some: readonly UsageAmounts[]) => some.reduce((all, { savedTokens }) => all + savedTokens, 0n);
+  return {
+    priced: saved.filter(({ currency }) => currency !== ''),
+    tokens: tokensOf(saved),
+    unpricedTokens: tokensOf(saved.filter(({ currency }) => currency === '')),
+  };
+}

@@ -83,9 +83,11 @@ function Rows({ dimension, rows, onMore }: RowsProps) {
             <td>{count(amounts?.callCount ?? 0n)}</td>
             <td>{count(amounts?.answerCount ?? 0n)}</td>
             <td>
-              {amounts !== undefined && amounts.savedMicros > 0n
-                ? formatCost(amounts.savedMicros, amounts.currency, tag)
-                : '–'}
+              {amounts === undefined || amounts.savedTokens === 0n
+                ? '–'
+                : amounts.currency === ''
+                  ? texts.free
+                  : formatCost(amounts.savedMicros, amounts.currency, tag)}
             </td>
           </tr>
         ))}

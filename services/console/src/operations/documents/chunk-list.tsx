@@ -8,6 +8,7 @@ import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
+import { useDraft } from '../ui/use-draft.ts';
 import { Boost } from './boost.tsx';
 import { ChunkPage } from './chunk-page.tsx';
 import { Revisions } from './revisions.tsx';
@@ -89,12 +90,13 @@ interface PartProps {
 function Part({ name, text, overlay, target, canHide = false, boost, onJob }: PartProps) {
   const texts = useOperationTexts();
   const { cancel } = useMessages();
-  const [draft, setDraft] = useState<string>();
+  const kept = useDraft(`edit/${target.corpus}/${target.documentId}/${target.kind}/${target.contentHash}`);
+  const draft = kept.fields.text;
   const [isHistoryOpen, setHistoryOpen] = useState(false);
   const put = useMutation(OverlayService.method.putOverlay, { onSuccess: ({ jobId }) => finish(jobId) });
   const withdraw = useMutation(OverlayService.method.deleteOverlay, { onSuccess: ({ jobId }) => finish(jobId) });
   const finish = (jobId: string) => {
-    setDraft(undefined);
+    kept.discard();
     onJob(jobId);
   };
   const isHidden = overlay?.hidden === true;
@@ -109,7 +111,7 @@ function Part({ name, text, overlay, target, canHide = false, boost, onJob }: Pa
         {draft === undefined && (
           <span className="chunk-actions">
             {boost}
-            <Button className="button quiet" onPress={() => setDraft(shown)} data-testid="edit">
+            <Button className="button quiet" onPress={() => kept.change({ text: shown })} data-testid="edit">
               {texts.document.edit}
             </Button>
             {canHide && !isHidden && (
@@ -158,7 +160,7 @@ function Part({ name, text, overlay, target, canHide = false, boost, onJob }: Pa
           <Field
             label={name}
             value={draft}
-            onChange={setDraft}
+            onChange={(text) => kept.change({ text })}
             rows={Math.min(20, draft.split('\n').length + 3)}
             testId="chunk-text"
           />
@@ -170,7 +172,7 @@ function Part({ name, text, overlay, target, canHide = false, boost, onJob }: Pa
           >
             {texts.document.publish}
           </Button>
-          <Button className="button" onPress={() => setDraft(undefined)}>
+          <Button className="button" onPress={kept.discard}>
             {cancel}
           </Button>
         </form>

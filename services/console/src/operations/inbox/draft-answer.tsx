@@ -1,16 +1,18 @@
-import { useMutation } from '@connectrpc/connect-query';
-import { useState } from 'react';
+import { useMutation, useQuery } from '@connectrpc/connect-query';
 import { Button } from 'react-aria-components/Button';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Choice } from '../ui/choice.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
+import { useDraft } from '../ui/use-draft.ts';
 
 /** Most wordings of a curated answer; the contract's limit. */
 const maxWordings = 20;
 
 interface DraftAnswerProps {
+  /** Under which what is written is kept until it is published. */
+  draftName: string;
   /** Wordings of the question. */
   questions: readonly string[];
   /** The curated answer that was written before; empty: none. */
@@ -20,13 +22,25 @@ interface DraftAnswerProps {
 }
 
 /** Writes the curated answer to the questions of a topic. */
-export function DraftAnswer({ questions, curatedId, corpora, onPublished }: DraftAnswerProps) {
+export function DraftAnswer({ draftName, questions, curatedId, corpora, onPublished }: DraftAnswerProps) {
   const texts = useOperationTexts();
-  const [corpus, setCorpus] = useState(corpora[0] ?? '');
-  const [wordings, setWordings] = useState(questions.slice(0, maxWordings).join('\n'));
-  const [answer, setAnswer] = useState('');
+  const draft = useDraft(draftName);
+  // What was published for this topic before is edited, not lost.
+  const versions = useQuery(
+    CuratedAnswerService.method.listCuratedVersions,
+    { id: curatedId },
+    { enabled: curatedId !== '' },
+  );
+  const [latest] = versions.data?.versions ?? [];
+  const stored = latest?.deleted === false ? latest : undefined;
+  const corpus = corpora.find((name) => name === (draft.fields.corpus ?? stored?.corpus)) ?? corpora[0] ?? '';
+  const wordings = draft.fields.wordings ?? (stored?.questions ?? questions).slice(0, maxWordings).join('\n');
+  const answer = draft.fields.answer ?? stored?.answer ?? '';
   const put = useMutation(CuratedAnswerService.method.putCuratedAnswer, {
-    onSuccess: ({ answer: stored }) => stored && onPublished(stored.id),
+    onSuccess({ answer: published }) {
+      draft.forget();
+      if (published) onPublished(published.id);
+    },
   });
   const lines = wordings
     .split('\n')
@@ -44,17 +58,23 @@ export function DraftAnswer({ questions, curatedId, corpora, onPublished }: Draf
         label={texts.documents.corpus}
         value={corpus}
         options={corpora.map((name) => ({ value: name, label: name }))}
-        onChange={setCorpus}
+        onChange={(changed) => draft.change({ corpus: changed })}
       />
       <Field
         label={texts.inbox.wordings}
         hint={texts.inbox.wordingsHint}
         value={wordings}
-        onChange={setWordings}
+        onChange={(changed) => draft.change({ wordings: changed })}
         rows={4}
         testId="wordings"
       />
-      <Field label={texts.inbox.answer} value={answer} onChange={setAnswer} rows={5} testId="draft-answer" />
+      <Field
+        label={texts.inbox.answer}
+        value={answer}
+        onChange={(changed) => draft.change({ answer: changed })}
+        rows={5}
+        testId="draft-answer"
+      />
       <ActionFailure error={put.error} />
       <div className="form-actions">
         <Button

@@ -1,5 +1,4 @@
 import { useQuery } from '@connectrpc/connect-query';
-import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import type { Topic } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
@@ -10,7 +9,8 @@ import { Choice } from '../ui/choice.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
 import { splitNames } from '../ui/split-names.ts';
-import { draftPath, draftText, textOfDraft } from './draft-text.ts';
+import { useDraft } from '../ui/use-draft.ts';
+import { draftNames, draftPath, draftText, textOfDraft } from './draft-text.ts';
 import { Publication } from './publication.tsx';
 
 interface DraftDocumentProps {
@@ -25,8 +25,9 @@ interface DraftDocumentProps {
 /** Writes a document that answers the questions of a topic, and follows it through its job and its gate until readers find it. */
 export function DraftDocument({ topic, corpora, apiKey, onLive }: DraftDocumentProps) {
   const texts = useOperationTexts();
-  const [corpus, setCorpus] = useState(corpora[0] ?? '');
-  const [edited, setEdited] = useState<{ title?: string; groups?: string; text?: string }>({});
+  const draft = useDraft(draftNames(topic.topicId).document);
+  const edited = draft.fields;
+  const corpus = corpora.find((name) => name === edited.corpus) ?? corpora[0] ?? '';
   const upload = useUpload(apiKey);
   const path = draftPath(topic);
   // What was written for this topic before is edited, not lost.
@@ -56,14 +57,14 @@ export function DraftDocument({ topic, corpora, apiKey, onLive }: DraftDocumentP
             label={texts.documents.corpus}
             value={corpus}
             options={corpora.map((name) => ({ value: name, label: name }))}
-            onChange={setCorpus}
+            onChange={(changed) => draft.change({ corpus: changed })}
             testId="draft-corpus"
           />
           <Field
             label={texts.upload.groups}
             hint={texts.upload.groupsHint}
             value={groups}
-            onChange={(changed) => setEdited({ ...edited, groups: changed })}
+            onChange={(changed) => draft.change({ groups: changed })}
             testId="draft-groups"
           />
         </div>
@@ -71,14 +72,14 @@ export function DraftDocument({ topic, corpora, apiKey, onLive }: DraftDocumentP
           label={texts.inbox.documentTitle}
           hint={texts.inbox.documentTitleHint}
           value={title}
-          onChange={(changed) => setEdited({ ...edited, title: changed })}
+          onChange={(changed) => draft.change({ title: changed })}
           testId="draft-title"
         />
         <Field
           label={texts.inbox.documentText}
           hint={texts.inbox.documentTextHint}
           value={text}
-          onChange={(changed) => setEdited({ ...edited, text: changed })}
+          onChange={(changed) => draft.change({ text: changed })}
           rows={8}
           testId="draft-text"
         />
@@ -95,7 +96,16 @@ export function DraftDocument({ topic, corpora, apiKey, onLive }: DraftDocumentP
           <code className="faint">{path}</code>
         </div>
       </form>
-      {jobId !== undefined && <Publication key={jobId} jobId={jobId} onLive={onLive} />}
+      {jobId !== undefined && (
+        <Publication
+          key={jobId}
+          jobId={jobId}
+          onLive={() => {
+            draft.forget();
+            onLive();
+          }}
+        />
+      )}
     </>
   );
 }

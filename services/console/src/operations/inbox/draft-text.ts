@@ -23,3 +23,6 @@ export function draftText(title: string, text: string): string {
 export function textOfDraft(markdown: string): string {
   return markdown.replace(/^#[^\n]*\n+/, '').trim();
 }
+
+/** Names of what is written for a topic, before it is published. */
+export const draftNames = (topicId: string) => ({ answer: `${topicId}/answer`, document: `${topicId}/document` });

@@ -1,13 +1,16 @@
 import { useQuery } from '@connectrpc/connect-query';
+import { useState } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components/Tabs';
 import type { Topic } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { readDraft } from '../../state/kept-drafts.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import type { SectionProps } from '../section.ts';
 import { Reply } from '../ui/reply.tsx';
 import { DraftAnswer } from './draft-answer.tsx';
 import { DraftDocument } from './draft-document.tsx';
+import { draftNames } from './draft-text.ts';
 
 interface DraftsProps extends Pick<SectionProps, 'apiKey' | 'roles'> {
   topic: Topic;
@@ -24,6 +27,9 @@ interface DraftsProps extends Pick<SectionProps, 'apiKey' | 'roles'> {
 export function Drafts({ topic, questions, curatedId, apiKey, roles, onPublished, onLive }: DraftsProps) {
   const texts = useOperationTexts();
   const corpora = useQuery(RetrievalService.method.listCorpora);
+  const [hasDocument] = useState(
+    () => Object.keys(readDraft(sessionStorage, draftNames(topic.topicId).document)).length > 0,
+  );
   const isEditor = roles.includes(Role.EDITOR);
   return (
     <section className="draft" aria-label={texts.inbox.draft}>
@@ -32,7 +38,7 @@ export function Drafts({ topic, questions, curatedId, apiKey, roles, onPublished
         {(reply) => {
           const names = reply.corpora.map(({ name }) => name);
           return (
-            <Tabs className="tabs">
+            <Tabs className="tabs" defaultSelectedKey={hasDocument ? 'document' : 'answer'}>
               <TabList className="tab-list" aria-label={texts.inbox.draft}>
                 <Tab id="answer" className="tab" data-testid="draft-tab-answer">
                   {texts.inbox.asAnswer}
@@ -43,7 +49,13 @@ export function Drafts({ topic, questions, curatedId, apiKey, roles, onPublished
               </TabList>
               <TabPanel id="answer" className="tab-panel" shouldForceMount>
                 <p className="field-hint">{texts.inbox.asAnswerText}</p>
-                <DraftAnswer questions={questions} curatedId={curatedId} corpora={names} onPublished={onPublished} />
+                <DraftAnswer
+                  draftName={draftNames(topic.topicId).answer}
+                  questions={questions}
+                  curatedId={curatedId}
+                  corpora={names}
+                  onPublished={onPublished}
+                />
               </TabPanel>
               <TabPanel id="document" className="tab-panel" shouldForceMount>
                 <p className="field-hint">{isEditor ? texts.inbox.asDocumentText : texts.inbox.noEditor}</p>

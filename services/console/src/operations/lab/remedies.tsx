@@ -78,7 +78,13 @@ export function Remedies({ explanation, query, roles, onChange, onDone }: Remedi
         <AddTerm words={explanation.chunks[0]?.missingWords ?? []} question={query.question} onDone={onDone} />
       )}
       {open === 'curate' && (
-        <DraftAnswer questions={[query.question]} curatedId="" corpora={[query.corpus]} onPublished={() => {}} />
+        <DraftAnswer
+          draftName={`lab/${query.corpus}/${query.question}`}
+          questions={[query.question]}
+          curatedId=""
+          corpora={[query.corpus]}
+          onPublished={() => {}}
+        />
       )}
     </section>
   );
