@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 import { type DevelopmentKeys, fetchDevelopmentKeys } from '../api.ts';
-import { forgetDrafts } from '../state/kept-drafts.ts';
+import { forgetDrafts } from './kept-drafts.ts';
 
 /** The persona that asks, on a development server. */
 export type Persona = 'staff' | 'customer';

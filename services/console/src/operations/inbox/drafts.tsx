@@ -4,7 +4,7 @@ import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components/Tabs';
 import type { Topic } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { readDraft } from '../../state/kept-drafts.ts';
+import { readDraft } from '../../hooks/kept-drafts.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import type { SectionProps } from '../section.ts';
 import { Reply } from '../ui/reply.tsx';

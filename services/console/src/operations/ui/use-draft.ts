@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { type Draft, forgetDraft, keepDraft, readDraft } from '../../state/kept-drafts.ts';
+import { type Draft, forgetDraft, keepDraft, readDraft } from '../../hooks/kept-drafts.ts';
 
 /** A draft with the actions on it. */
 export interface KeptDraft {

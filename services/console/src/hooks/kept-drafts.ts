@@ -1,7 +1,7 @@
 /** What a user has written and not published, by the names of fields. */
 export type Draft = Readonly<Record<string, string>>;
 
-/** Where drafts are kept: a storage of the browser. */
+/** The storage of the browser that keeps drafts. */
 export type DraftStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
 const prefix = 'ragmesh.draft.';
