@@ -59,3 +59,19 @@ test('euros are foreign currency', () => {
   );
   expect(answerTo('What is the exchange rate of the yen today?', passes)).toBe('refused');
 });
+
+const courses = {
+  title: 'Sailing courses',
+  text: '# Sailing courses\n\n| Course: Dinghy | Price: €240 | Days: 4 |\n| Course: Catamaran | Price: €310 | Days: 3 |\n\nBoats are cleaned by us.',
+};
+
+test('the table answers which of its things is the cheapest', () => {
+  for (const price of ['€240', '€310']) {
+    expect(answerTo('How much is the cheapest sailing course?', courses)).toContain(price);
+  }
+  const lessons = {
+    title: '游泳课',
+    text: '# 游泳课\n\n| 课程：初级班 | 价格：120 元 |\n| 课程：亲子班 | 价格：260 元 |',
+  };
+  expect(answerTo('最贵的游泳课多少钱', lessons)).toContain('260 元');
+});

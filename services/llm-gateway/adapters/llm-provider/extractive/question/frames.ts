@@ -38,8 +38,28 @@ export const CHINESE_FRAME = words(`
 export const KIND_WORDS =
   words(`政策 规定 规则 条款 须知 区别 差别 不同 多少钱 什么时候 时间 价格 费用 收费 收钱 要钱 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
   step explain overview list option compar differ longer shorter bigger larger smaller cheaper better higher lower heavier faster
-  summar summari summaris current polici rule term condit timelin vs versu`);
+  cheapest largest biggest smallest highest lowest longest shortest fastest slowest earliest heaviest lightest summar summari summaris current polici rule term condit timelin vs versu`);
 
 /** Phrases of courtesy, which are cut from a message before it is read. */
 export const COURTESY =
   /(?<![a-z])(?:hi|hello|hey|dear)(?: there| guys| all| team| folks| everyone| sir| madam)?[,!.: ]+|(?:just )?(?:a )?quick (?:question|one)[:,.! ]*|(?:many |big )?thanks?(?: you)?(?: so much| a lot| a bunch| a million)?(?: in advance| for your help| again)?[!. ]*$|(?:thx|cheers|ta|tia|pls|plz)(?: a lot)?[!. ]*$|i hope you(?:'re| are) (?:doing )?well[,.! ]*|hope (?:you are|you're|all is) well[,.! ]*|(?:could|can|would) you (?:please |kindly |maybe )?(?:tell|let|explain to|advise|help) (?:me|us)(?: know| understand)?[,:]?|i(?:'d| would) like to (?:know|ask)(?: if| whether)?|i(?:'m| am| was) (?:just )?wondering(?: if| whether)?|do you (?:happen to )?know(?: if| whether)?|my (?:only )?question is[:,]?|one thing[,:]|any idea(?: if| whether)?|(?:你|您)好(?:呀|啊)?[，,！!。 ]*|(?:亲|哈喽|嗨|在吗|打扰了|打扰一下)[，,！!。~ ]+|请问(?:一下)?[，, ]*|请教(?:一下)?[，, ]*|(?:我)?想(?:问|咨询|了解|请教)(?:一下|下)?[，, ]*|麻烦(?:问一下|问下|您|你|啦|了)?[，, ]*|(?:非常|十分)?(?:谢谢|感谢|多谢|辛苦)(?:啦|了|您|你|大家)*[！!。~ ]*$|(?:能不能)?(?:帮我|给我)(?:看一下|看下|查一下|查下|说一下)/gim;
+
+/** One piece, after the question for its price. */
+const perPiece = /(?<=多少钱|几块钱|多少元|什么价)1[台件个张条把只盏套份瓶双]/g;
+/** Which of several things is meant: their table answers. */
+const superlative = /最(?:便宜|贵|大|小|高|低|长|短|快|慢|早|重|轻)的/g;
+/** 多少钱包邮 asks about 包邮, not about a wallet. */
+const howMuchHan = /多少钱|几块钱/g;
+/** 保修期多长 asks about 保修期; a dictionary cuts it into 期多 and 长. */
+const howLongHan = /多(?:长(?!时间)|久)/g;
+/** 退不退 asks about 退, not about 不退. */
+const verbNotVerb = /(\p{sc=Han})[不没]\1/gu;
+
+/** Returns a text in normal form without the Chinese forms of questions that a dictionary would cut into other words. */
+export const withoutForms = (plain: string): string =>
+  plain
+    .replace(perPiece, '')
+    .replace(howMuchHan, '$& ')
+    .replace(howLongHan, ' ')
+    .replace(superlative, ' ')
+    .replace(verbNotVerb, '$1');

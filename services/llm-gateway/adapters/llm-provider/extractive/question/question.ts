@@ -7,7 +7,7 @@ import { normalizeText } from '#kit/text/normalize.ts';
 import { CHINESE_STOP_CHARACTERS } from '#kit/text/stop-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { type Head, headOf } from './classes.ts';
-import { CHINESE_FRAME, ENGLISH_FRAME, ENGLISH_WEAK, KIND_WORDS } from './frames.ts';
+import { CHINESE_FRAME, ENGLISH_FRAME, ENGLISH_WEAK, KIND_WORDS, withoutForms } from './frames.ts';
 import { type AnswerKind, kindAsked } from './kinds.ts';
 import { type Shape, shapeOf } from './shapes.ts';
 import { type MessagePart, splitMessage, withoutStory } from './split.ts';
@@ -70,16 +70,8 @@ const year = /^(?:19|20)\d\d$/;
 /** Days of sales, which are names although they look like numbers. */
 const saleDay =
   /双(?:10|11|12)|黑[5五]|黑色星期5|(?<!\d)618(?!\d)|(?<![a-z])(?:black friday|cyber monday|prime day)(?![a-z])/g;
-/** One piece, after the question for its price. */
-const perPiece = /(?<=多少钱|几块钱|多少元|什么价)1[台件个张条把只盏套份瓶双]/g;
-/** 多少钱包邮 asks about 包邮, not about a wallet. */
-const howMuchHan = /多少钱|几块钱/g;
-/** 保修期多长 asks about 保修期; a dictionary cuts it into 期多 and 长. */
-const howLongHan = /多(?:长(?!时间)|久)/g;
 /** How long a thing takes is no length: "How long does a repair take?", but "How long is the pool?" */
 const howLong = /(?<![a-z])how long(?! (?:is|are|was|were)(?![a-z]))|(?<=期限?有?|时间有?)多长|多长时间/g;
-/** 退不退 asks about 退, not about 不退. */
-const verbNotVerb = /(\p{sc=Han})[不没]\1/gu;
 /** The kind of answer shows what they ask for. */
 const howMuch = /(?<![a-z])how (?:long|soon|often|many|much|far|old|big|high|tall|large|heavy)(?![a-z])/g;
 /** Chinese verbs of one character that say what a question is about. */
@@ -189,12 +181,7 @@ function termsOf(text: string, isFocus: boolean, toWords: (text: string) => stri
     run,
   });
   const days = Array.from(plain.matchAll(saleDay), ([day]) => dayTerm(day));
-  const rest = plain
-    .replace(saleDay, ' ')
-    .replace(perPiece, '')
-    .replace(howMuchHan, '$& ')
-    .replace(howLongHan, ' ')
-    .replace(verbNotVerb, '$1');
+  const rest = withoutForms(plain.replace(saleDay, ' '));
   const latin = latinTerms(rest, namesIn(text));
   const han = hanRuns(rest).flatMap((words, run) =>
     words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),
