@@ -17,6 +17,9 @@ test.each([
   ['我要退货怎么弄', '怎么退货'],
   ['快递丢了怎么办', '丢件怎么办'],
   ['积分能干什么', '积分怎么花'],
+  ['what time do you close?', 'what are the opening hours'],
+  ['你们几点关门', '营业时间几点'],
+  ['会员卡丢了怎么办', '会员卡挂失怎么办'],
   ['投影仪能干什么', '投影仪有什么用'],
 ])('%j is %j for documents', (asked, formal) => {
   expect(inFormalPhrases(asked)).toBe(formal);
@@ -31,10 +34,14 @@ test.each([
   'when will the refund arrive',
   'when can i call you?',
   'how can i reach you by phone',
+  'what time does the pool close?',
+  '泳池几点关门',
   'how do i change my phone number?',
   "how long do i have to send in the vet's bill",
 ])('%j asks for something else', (asked) => {
-  expect(inFormalPhrases(asked)).not.toMatch(/配送时效|退货期限|有什么用|客服电话|transit time|hotline|return window/);
+  expect(inFormalPhrases(asked)).not.toMatch(
+    /配送时效|退货期限|有什么用|客服电话|营业时间|opening hours|transit time|hotline|return window/,
+  );
 });
 
 test('a message of the longest question is read in milliseconds', () => {

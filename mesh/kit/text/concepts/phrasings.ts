@@ -76,6 +76,15 @@ const phrasings: readonly [pattern: RegExp, formal: string][] = [
     /^(?:what(?:'s| is) )?(?:your |the )?(?:customer (?:service|support) )?(?:phone|telephone|contact|hotline)(?: number| details| information| info)?(?: (?:of|for) (?:your |the )?(?:customer )?(?:service|support|care))?[?.]?$/,
     'what is the hotline',
   ],
+  // Of the whole, not of a part of it that has other hours.
+  [
+    /^(?:what time|when|until when|till when|until what time|how late) (?:do|does|are|is|will) (?:you|you guys|it|they|(?:the|your) (?:shop|store|place|office|branch|building|desk|house))(?: be)?(?: open| close| closed| shut)+(?: until| till| up)?(?: today| tonight)?[?.]?$/,
+    'what are the opening hours',
+  ],
+  [
+    /^(?:你们|您们?|店里?|门店|店铺|今天|晚上|一般|都|是)*(?:几点|什么时候|啥时候)(?:钟|就|才|可以|会)*(?:开门|关门|开始营业|打烊|下班|上班)(?:呢|啊|呀)?[?？]?$|^(?:你们|您们?|店里?|门店|今天)*(?:营业|开|开放)到(?:几点|什么时候)[?？]?$/u,
+    '营业时间几点',
+  ],
   [
     /(?<![a-z])how (?:long|many days) (?:do|can|may) i (?:have to (?:return|send back)(?: (?:it|them|something|things|an? item|goods))?|return (?:it|something|things|an? item))(?![a-z])/,
     'what is the return window',

@@ -75,3 +75,21 @@ test('the table answers which of its things is the cheapest', () => {
   };
   expect(answerTo('最贵的游泳课多少钱', lessons)).toContain('260 元');
 });
+
+const returns = {
+  title: 'Rents and claims',
+  text: '# Rents and claims\n\nYour statement is made on the 2nd of each month, and the rent is due on the 11th. By default it is collected.\n\n## Something is broken\n\nOpen the flat in the app and choose Claim. We repair it within 21 days.',
+};
+
+test('a day of the month is no answer to how long something takes', () => {
+  expect(answerTo('How long does a claim take?', returns)).toContain('21 days');
+});
+
+test('the hours of a part are not those of the whole', () => {
+  const hours = {
+    title: 'Opening hours',
+    text: '# Opening hours\n\n- Monday to Friday: 7:00 – 21:00\n- Saturday: 9:00 – 17:00\n\nThe sauna closes two hours before the spa. On 3 May the spa is shut.',
+  };
+  expect(answerTo('What time do you close?', hours)).toContain('21:00');
+  expect(answerTo('When does the sauna close?', hours)).toContain('two hours before');
+});

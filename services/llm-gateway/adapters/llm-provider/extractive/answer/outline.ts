@@ -88,10 +88,11 @@ function hasFewWords(evidence: Evidence): boolean {
   return topic.length > 0 && topic.length <= maxTopicTerms && !isNamed;
 }
 
-export function showsWanted({ question: { wants } }: Evidence, { candidates }: Quotation): boolean {
+export function showsWanted({ question: { wants, shape } }: Evidence, { candidates }: Quotation): boolean {
   if (wants === undefined) return true;
+  const hasShape = (plain: string) => wants !== 'time' || shape === undefined || shape.shown.test(plain);
   return candidates.some(({ unit, text }) =>
-    wants === 'steps' ? unit.number !== undefined : showsKind(wants, text.plain),
+    wants === 'steps' ? unit.number !== undefined : showsKind(wants, text.plain) && hasShape(text.plain),
   );
 }
 

@@ -16,6 +16,8 @@ test.each([
   ['Who designed the tower?', 'The tower is the work of Ida Lindqvist.', 'The tower is made of brick.'],
   ['When was the bay opened?', 'It was opened in 1968.', 'The bay is open from 15 April to 10 October.'],
   ['What time does it start?', 'It starts at 19:30.', 'It starts on Fridays.'],
+  ['How long does a claim take?', 'It takes up to 45 days.', 'It is due on the 5th of each month.'],
+  ['审核要多久', '审核需要 3 天', '每月 5 日审核'],
   ['塔有多高', '塔身 52 米', '塔在河边'],
   ['有多少名老师', '现有 12 名老师', '老师都有证书'],
   ['园长是谁', '园长王素梅', '园长办公室在二楼'],
