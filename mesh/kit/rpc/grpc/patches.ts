@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Metadata, Server, StatusObject } from '@grpc/grpc-js';
 import type { Logger } from '../../base/log.ts';
+import { httpLimits } from '../../http/server/limits.ts';
 
 // Every change that ragmesh makes to grpc-js itself. They touch parts that do not follow semver, so they are applied only to the
 // version that they were written for, and only if each part has the expected shape. Without them every call still works:
@@ -184,16 +185,22 @@ export function withoutPadding(base64: string): string {
   return base64.replace(/=+$/, '');
 }
 
-/** Streams that a client of the mesh may reset on one connection: many at the same moment, and each second on average. */
-const resetBudget = { streamResetBurst: 10_000, streamResetRate: 1_000 };
+const http2Options = {
+  // Streams that a client of the mesh may reset on one connection: many at the same moment, and each second on average.
+  streamResetBurst: 10_000,
+  streamResetRate: 1_000,
+  // With TLS, a connection that says nothing has no session yet.
+  handshakeTimeout: httpLimits.headersTimeoutMs,
+};
 
 /**
  * Lets clients cancel calls at the rate at which users leave. 4. Unpatched, grpc-js offers no setting for it, and Node's HTTP/2 server
  * closes a connection with all its calls after a burst of 1,000 resets and then 33 a second. One connection carries the calls of all
- * users of a replica here. The edge, which strangers reach, has limits of its own. Call it before the server binds.
+ * users of a replica here. The edge, which strangers reach, has limits of its own. It also shortens the wait for a handshake of TLS, two
+ * minutes in Node. Call it before the server binds.
  */
 export function allowResets(server: Server): void {
   if (!patchGrpc()) return;
   const { commonServerOptions } = server as unknown as { commonServerOptions?: object };
-  if (commonServerOptions !== undefined) Object.assign(commonServerOptions, resetBudget);
+  if (commonServerOptions !== undefined) Object.assign(commonServerOptions, http2Options);
 }
