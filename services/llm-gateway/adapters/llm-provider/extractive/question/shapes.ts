@@ -37,7 +37,7 @@ const shapes: readonly (readonly [asked: RegExp, shape: Shape])[] = [
     /\bhow long (?:does|do|did|will|would|until|till|before|for)\b|\bhow (?:soon|quickly|fast) (?:does|do|will|can|is)\b|多久(?!一次|前|以?后|之后)|多长时间|几天|多少天/,
     {
       shown:
-        /[\d半两一二三四五六七八九十] ?(?:[-–~至到] ?\d+ ?)?(?:个|多|来)?(?:工作|自然)?(?:天|日(?!期)|周|星期|个?月(?! ?\d|底|初|末)|年|小时|分钟|秒)|(?:\d|\b(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|twelve|few)) ?(?:[a-z]+[ -])?(?:days?|weeks?|months?|years?|hours?|minutes?|seconds?|h|min|mins)\b|立即|即时|立刻|实时|马上|当[天日场]|次日|隔天|长期|永久|终身|一直|\bimmediate|\bat once|same day|next day|\bnever\b|\binstant|\bovernight|until|till|before|之前|以前|为止/,
+        /[\d半两一二三四五六七八九十] ?(?:[-–~至到] ?\d+ ?)?(?:个|多|来)?(?:(?:工作|自然)?天|(?:工作|自然)日|日(?=[内后])|周|星期|个?月(?! ?\d|底|初|末)|年|小时|分钟|秒)|(?:\d|\b(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|twelve|few)) ?(?:[a-z]+[ -])?(?:days?|weeks?|months?|years?|hours?|minutes?|seconds?|h|min|mins)\b|立即|即时|立刻|实时|马上|当[天日场]|次日|隔天|长期|永久|终身|一直|\bimmediate|\bat once|same day|next day|\bnever\b|\binstant|\bovernight|until|till|before|之前|以前|为止/,
     },
   ],
   [
