@@ -78,6 +78,8 @@ const maxWorkers = 256;
 const env = process.env;
 
 if (import.meta.main) {
+  // What this program and its children write (databases, keys, copies of them) is for its own account.
+  process.umask(0o077);
   main(process.argv.slice(2)).then(
     (code) => {
       process.exitCode = code;
