@@ -62,7 +62,7 @@ export const EVERYDAY_CONCEPTS = `
 借记卡 银行卡 储蓄卡 | debit_card bank_card
 信用卡 | credit_card
 学生 | student
-孕妇 怀孕 | pregnant pregnancy
+孕妇 怀孕 孕期 | pregnant pregnancy
 宠物 动物 小动物 | pet pets animal animals
 导盲犬 犬 狗 小狗 | dog puppy
 猫 小猫 | cat kitten
@@ -165,7 +165,7 @@ export const EVERYDAY_CONCEPTS = `
 报销 报账 | reimbursement reimbursed expense_claim expenses
 工牌 门禁卡 胸卡 | badge access_card id_card
 产假 陪产假 育儿假 | parental_leave maternity_leave maternity paternity_leave paternity
-酒水 酒 白酒 红酒 啤酒 喝酒 | alcohol wine beer alcoholic
+酒水 酒 白酒 红酒 啤酒 喝酒 饮酒 酒后 | alcohol wine beer alcoholic
 单点登录 | single_sign-on single_sign_on sso saml
 双重验证 两步验证 双因素认证 二次验证 双因子 | two-factor_authentication two-step_verification factor_authentication step_verification 2fa mfa
 公益组织 慈善机构 非营利 非盈利 | nonprofit nonprofits charity charities non-profit non-profits ngo
@@ -226,7 +226,6 @@ export const EVERYDAY_CONCEPTS = `
 台风 暴雨 恶劣天气 天气 下雨 雨天 下雪 | storm weather rain typhoon snow
 停航 停开 不开船 停运 | cancelled suspended
 手术 开刀 | surgery operation
-孕妇 怀孕 有身孕 | pregnant pregnancy
 医生 大夫 | doctor physician
 医院 诊所 | hospital clinic
 护士 | nurse
@@ -420,7 +419,7 @@ export const EVERYDAY_CONCEPTS = `
 教练 老师 教师 | teacher instructor coach teaches teach trainer taught
 温暖 热度 摄氏度 | temperature warm hot °c
 摩托车 机车 | motorcycle motorbike
-暂停 冻结 停一段时间 | freeze frozen pause suspend
+暂停 冻结 停一段时间 停卡 停机 停课 先停 | freeze frozen pause suspend put_on_hold on_hold
 终止合同 解约 提前终止 退租 退学 搬离 | terminate leave quit notice end_the_contract ending_the_contract move_out cancel_the_contract
 账单 诊费单 | bill invoice
 旅行 旅游 出游 | travel trip journey
@@ -479,5 +478,11 @@ export const EVERYDAY_CONCEPTS = `
 病假条 医生证明 | doctor_s_note sick_note doctor_s_certificate medical_certificate
 发薪日 发工资 发薪 | payday pay_day
 导入 上传 | import upload
+游泳 泳池 入池 | swim swimming pool
+吞卡 吞了 被吞 | swallowed retained swallow ate_my_card keeps_your_card kept_my_card
+盗刷 不明扣款 陌生扣款 不是我刷的 不是我买的 不认识的扣款 | do_not_recognise not_recognised don_t_recognise did_not_make didn_t_make unauthorised unauthorized fraudulent
+新手 初学 初学者 零基础 没学过 没练过 没做过 入门 | beginner introduction introductory novice never_done_it never_done_this
+排队 等候 等位 | wait waiting queue
+空腹 不吃饭 不能吃 | fasting empty_stomach
 开启 启用 | turn_on switch_on enable activate set_up setup
 `;

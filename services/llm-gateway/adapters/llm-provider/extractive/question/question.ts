@@ -266,7 +266,9 @@ export function hanTerm(word: string, isGuess = false): BareTerm {
 /** Gives each term the concepts whose words it is part of, and adds those that no term has. */
 function withConcepts(terms: readonly Term[], plain: string, isFocus: boolean): Term[] {
   const all = terms.map((term) => ({ ...term, concepts: [...term.concepts] }));
-  for (const { concept, word } of conceptsOf(plain)) {
+  // 喝了酒 is 喝酒.
+  const joined = plain.replace(/(?<=\p{sc=Han})[了过](?=\p{sc=Han})/gu, '');
+  for (const { concept, word } of conceptsOf(`${plain}\n${joined}`)) {
     const parts = /\p{sc=Han}/u.test(word) ? [word] : word.split(' ');
     const holders = all.filter(({ text, isHan }) =>
       parts.some((part) => part === text || (isHan && part.includes(text)) || (part.length > 1 && text.includes(part))),
