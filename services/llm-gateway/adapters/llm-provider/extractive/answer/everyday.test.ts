@@ -21,6 +21,10 @@ const club = {
   title: 'Rowing club',
   text: '## Rowing club\n\nHandicaps are worked out on the second Sunday of every month.\n\n## Insurance\n\nYour boat must be insured. Jewellery and money are not covered.\n\n## Recordings\n\nCameras watch the jetty. Recordings are kept for 21 days.',
 };
+const sauna = {
+  title: '汗蒸馆',
+  text: '## 汗蒸馆\n\n汗蒸前请先淋浴。\n\n以下人员不得汗蒸：饮酒者、发烧者。\n\n次卡可以暂停一次，最长 40 天。',
+};
 const account = {
   title: 'Signing in',
   text: '## Two-step verification\n\nTurn it on under Menu → Safety with an authenticator app.\n\n## Single sign-on\n\nSingle sign-on is part of the Gold plan.',
@@ -33,6 +37,8 @@ test.each([
   ['When are handicaps recalculated?', 'every month', club],
   ['how long do you keep CCTV footage', '21 days', club],
   ['Is my wedding ring insured?', 'Jewellery', club],
+  ['喝了酒可以汗蒸吗', '饮酒者', sauna],
+  ['想停卡两个月', '40 天', sauna],
   ['Do you offer SSO?', 'Gold plan', account],
   ['Is 2FA possible with an authenticator app?', 'Menu → Safety', account],
 ])('%j is answered with %j', (question, expected, page) => {

@@ -3,6 +3,7 @@ import { kindsOf } from '#kit/text/concepts/kinds.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { classPattern } from '../question/classes.ts';
 import { type Term, toPlain, VERBS } from '../question/question.ts';
+import { hasPeriod, periodNamed } from './dates.ts';
 
 /** A text that is prepared for matching. */
 export interface SearchText {
@@ -53,6 +54,8 @@ export function matchTerm(term: Term, searched: SearchText): number {
   ) {
     return 1;
   }
+  const period = periodNamed(text);
+  if (period !== undefined && hasPeriod(plain, period)) return 1;
   const byConcept = concepts.some((concept) => named.has(concept)) ? conceptCredit : 0;
   const byKind = term.kinds.some((kind) => searched.kinds.has(kind)) ? classCredit : 0;
   return Math.max(byConcept, byKind, isHan ? matchHan(term, plain) : matchHead(term, searched));

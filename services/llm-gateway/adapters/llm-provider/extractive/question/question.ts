@@ -6,6 +6,7 @@ import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { CHINESE_STOP_CHARACTERS } from '#kit/text/stop-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
+import { periodNamed } from '../passage/dates.ts';
 import { type Head, headOf } from './classes.ts';
 import { CHINESE_FRAME, ENGLISH_FRAME, ENGLISH_WEAK, KIND_WORDS, withoutForms } from './frames.ts';
 import { type AnswerKind, kindAsked } from './kinds.ts';
@@ -70,6 +71,8 @@ const year = /^(?:19|20)\d\d$/;
 /** Days of sales, which are names although they look like numbers. */
 const saleDay =
   /双(?:10|11|12)|黑[5五]|黑色星期5|(?<!\d)618(?!\d)|(?<![a-z])(?:black friday|cyber monday|prime day)(?![a-z])/g;
+/** A month, not a day of it: its day is a number. */
+const monthHan = /(?<![\d.])(1[0-2]|[1-9]) ?月(?:份|底|初|中旬?)?(?! ?\d)/g;
 /** How long a thing takes is no length: "How long does a repair take?", but "How long is the pool?" */
 const howLong = /(?<![a-z])how long(?! (?:is|are|was|were)(?![a-z]))|(?<=期限?有?|时间有?)多长|多长时间/g;
 /** The kind of answer shows what they ask for. */
@@ -86,6 +89,7 @@ const maxTerms = 64;
 const partWeight = 0.4;
 /** Weight of a name: an answer about another place or person does not answer the question. */
 const nameWeight = 1.4;
+const monthWeight = 0.6;
 /** Factor of a term that is not in the clause that asks. */
 const backgroundFactor = 0.5;
 /** Weight of a concept whose words are all frame words: how much, 不要了. */
@@ -181,12 +185,16 @@ function termsOf(text: string, isFocus: boolean, toWords: (text: string) => stri
     run,
   });
   const days = Array.from(plain.matchAll(saleDay), ([day]) => dayTerm(day));
-  const rest = withoutForms(plain.replace(saleDay, ' '));
+  const months = Array.from(plain.matchAll(monthHan), ([, month]) => ({
+    ...hanTerm(`${month}月`),
+    weight: monthWeight,
+  }));
+  const rest = withoutForms(plain.replace(saleDay, ' ').replace(monthHan, ' '));
   const latin = latinTerms(rest, namesIn(text));
   const han = hanRuns(rest).flatMap((words, run) =>
     words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),
   );
-  const others = [...days, ...latin].map((term) => complete(term, undefined));
+  const others = [...days, ...months, ...latin].map((term) => complete(term, undefined));
   return withHeads(withConcepts([...others, ...han], plain.replace(howLong, ' '), isFocus), rest).map(withKinds);
 }
 
@@ -233,10 +241,13 @@ const dayTerm = (text: string): BareTerm => ({
 function latinTerms(plain: string, names: ReadonlySet<string>): BareTerm[] {
   const isChinese = /\p{sc=Han}/u.test(plain);
   return tokenize(latinOf(plain), { mode: 'query' }).flatMap((text): BareTerm | [] => {
-    if (isEmptyToken(text, isChinese)) return [];
+    // "In May" is a month.
+    if (isEmptyToken(text, isChinese) && !(text === 'mai' && names.has(text))) return [];
     const isNumber = /^\d+(?:\.\d+)?$/.test(text) && !year.test(text);
     const isExact = exact.test(text) || year.test(text);
-    const isName = isExact || names.has(text) || (isChinese && /^[a-z]{2,}$/.test(text));
+    // What is said of no month is said of all.
+    const isMonth = periodNamed(text) !== undefined;
+    const isName = !isMonth && (isExact || names.has(text) || (isChinese && /^[a-z]{2,}$/.test(text)));
     const isSmall = isNumber || KIND_WORDS.has(text) || ENGLISH_WEAK.has(text);
     return {
       text,
@@ -244,7 +255,7 @@ function latinTerms(plain: string, names: ReadonlySet<string>): BareTerm[] {
       isExact,
       isName,
       isGuess: false,
-      weight: isSmall ? partWeight : isName ? nameWeight : 1,
+      weight: isSmall ? partWeight : isName ? nameWeight : isMonth ? monthWeight : 1,
     };
   });
 }

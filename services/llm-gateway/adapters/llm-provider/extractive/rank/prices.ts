@@ -1,4 +1,5 @@
 import { conceptsOf } from '#kit/text/concepts/concepts.ts';
+import { periodNamed } from '../passage/dates.ts';
 import { matchTerm } from '../passage/search-text.ts';
 import { kindAsked, showsKind, showsPrice } from '../question/kinds.ts';
 import type { Question, Term } from '../question/question.ts';
@@ -13,7 +14,9 @@ const partConcepts = new Set(conceptsOf('配件 维修').map(({ concept }) => co
 /** Returns the names of the thing whose price a question asks for; none if it asks for something else, or for a part of a thing. */
 export function pricedThings({ wants, terms }: Question): Term[] {
   if (wants !== 'money') return [];
-  const named = terms.filter(({ isFocus, weight, text }) => isFocus && weight >= 0.5 && !tradeWords.has(text));
+  const named = terms.filter(
+    ({ isFocus, weight, text }) => isFocus && weight >= 0.5 && !tradeWords.has(text) && periodNamed(text) === undefined,
+  );
   const codes = named.filter(({ isExact }) => isExact).length;
   return codes > 0 && codes < named.length ? [] : named;
 }
