@@ -16,36 +16,50 @@ export interface DayUsage {
   currency: string;
 }
 
-/** Columns of an export in the FinOps Open Cost and Usage Specification 1.0 (focus.finops.org), those that the ledger knows. */
+/**
+ * Columns of an export in the FinOps Open Cost and Usage Specification 1.0 (focus.finops.org): the mandatory ones, and those of the others that the
+ * ledger knows.
+ */
 export const focusColumns = [
-  ...['BilledCost', 'BillingCurrency', 'BillingPeriodStart', 'BillingPeriodEnd', 'ChargeCategory', 'ChargeClass'],
-  ...[
-    'ChargeDescription',
-    'ChargeFrequency',
-    'ChargePeriodStart',
-    'ChargePeriodEnd',
-    'ConsumedQuantity',
-    'ConsumedUnit',
-  ],
-  ...['ContractedCost', 'EffectiveCost', 'ListCost', 'ResourceId', 'ResourceName', 'ResourceType'],
-  ...['ServiceCategory', 'ServiceName', 'Tags'],
+  ...['BilledCost', 'BillingAccountId', 'BillingAccountName', 'BillingCurrency', 'BillingPeriodEnd'],
+  ...['BillingPeriodStart', 'ChargeCategory', 'ChargeClass', 'ChargeDescription', 'ChargeFrequency'],
+  ...['ChargePeriodEnd', 'ChargePeriodStart', 'ConsumedQuantity', 'ConsumedUnit', 'ContractedCost', 'EffectiveCost'],
+  ...['InvoiceIssuerName', 'ListCost', 'PricingQuantity', 'PricingUnit', 'ProviderName', 'PublisherName'],
+  ...['ResourceId', 'ResourceName', 'ResourceType', 'ServiceCategory', 'ServiceName', 'Tags'],
 ] as const;
 
-/** Returns the cells of a row of the ledger in the order of {@link focusColumns}. Costs are in the currency, quantities in tokens. */
-export function focusRow(row: DayUsage): string[] {
+/** Who charges the tenant: the installation. The ledger does not know whose models it calls. */
+const issuer = 'ragmesh';
+
+/** ISO 4217 for usage without a price: the column may not be empty. */
+const noCurrency = 'XXX';
+
+/** Returns the cells of a row of the ledger by their columns. Costs are in the currency, quantities in tokens. */
+export function focusRow(tenant: string, row: DayUsage): Record<(typeof focusColumns)[number], string> {
   const { day, model, user, key, costCentre, promptTokens, completionTokens, costMicros, currency } = row;
   const tags = { user, ...(key && { api_key: key }), ...(costCentre && { cost_centre: costCentre }) };
   const cost = microsText(costMicros);
+  const tokens = String(promptTokens + completionTokens);
   const start = new Date(`${day}T00:00:00Z`);
   const [year, month] = [start.getUTCFullYear(), start.getUTCMonth()];
-  const end = new Date(start.getTime() + 86_400_000);
-  const time = (date: Date) => date.toISOString().replace('.000Z', 'Z');
-  return [
-    ...[cost, currency, time(new Date(Date.UTC(year, month, 1))), time(new Date(Date.UTC(year, month + 1, 1)))],
-    ...['Usage', '', `Tokens of ${model}`, 'Usage-Based', time(start), time(end)],
-    ...[String(promptTokens + completionTokens), 'Tokens', cost, cost, cost, model, model, 'Model'],
-    ...['AI and Machine Learning', 'LLM', JSON.stringify(tags)],
-  ];
+  const time = (timestampMs: number) => new Date(timestampMs).toISOString().replace('.000Z', 'Z');
+  return {
+    ...{ BilledCost: cost, ContractedCost: cost, EffectiveCost: cost, ListCost: cost },
+    ...{ BillingAccountId: tenant, BillingAccountName: tenant, BillingCurrency: currency || noCurrency },
+    ...{ BillingPeriodStart: time(Date.UTC(year, month, 1)), BillingPeriodEnd: time(Date.UTC(year, month + 1, 1)) },
+    ...{ ChargeCategory: 'Usage', ChargeClass: '', ChargeFrequency: 'Usage-Based' },
+    ChargeDescription: `Tokens of ${model}`,
+    ...{ ChargePeriodStart: time(start.getTime()), ChargePeriodEnd: time(start.getTime() + 86_400_000) },
+    ...{ ConsumedQuantity: tokens, ConsumedUnit: 'Tokens', PricingQuantity: tokens, PricingUnit: 'Tokens' },
+    ...{ InvoiceIssuerName: issuer, ProviderName: issuer, PublisherName: issuer },
+    ...{ ResourceId: model, ResourceName: model, ResourceType: 'Model' },
+    ...{ ServiceCategory: 'AI and Machine Learning', ServiceName: 'LLM', Tags: JSON.stringify(tags) },
+  };
+}
+
+/** Whether a row of the ledger is a charge: others only count answers. */
+export function isCharge({ promptTokens, completionTokens, costMicros }: DayUsage): boolean {
+  return promptTokens + completionTokens !== 0n || costMicros !== 0n;
 }
 
 /** Returns millionths as a decimal number, exactly. */

@@ -1,7 +1,7 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSchema } from '../records/schema.ts';
-import { type DayUsage, focusColumns, focusRow } from './focus.ts';
+import { type DayUsage, focusColumns, focusRow, isCharge } from './focus.ts';
 import type { Days } from './usage-pages.ts';
 
 /** Rows of one read, and of one part of a file. */
@@ -32,8 +32,14 @@ export async function* writeUsage(
   yield `${(isFocus ? focusColumns : csvColumns).join(',')}\n`;
   for await (const rows of readUsage(db, tenant, days)) {
     signal.throwIfAborted();
-    yield rows.map((row) => `${(isFocus ? focusRow(row) : csvRow(row)).map(toCsv).join(',')}\n`).join('');
+    const lines = isFocus ? rows.filter(isCharge).map((row) => focusCells(tenant, row)) : rows.map(csvRow);
+    if (lines.length > 0) yield lines.map((cells) => `${cells.map(toCsv).join(',')}\n`).join('');
   }
+}
+
+function focusCells(tenant: string, row: DayUsage): string[] {
+  const cells = focusRow(tenant, row);
+  return focusColumns.map((column) => cells[column]);
 }
 
 /** Yields the usage of some days in the order of their primary key. */

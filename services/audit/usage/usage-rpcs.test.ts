@@ -27,13 +27,19 @@ interface Call {
   costCentre?: string;
   daysAgo: number;
   tokens: number;
+  /** @default USD */
+  currency?: string;
 }
 
 /** Records calls of models, and answers, each with an id of its own. */
 async function record(mesh: TestMesh, tenant: string, calls: readonly Call[]) {
-  const recordOne = async ({ user, model, purpose, key, costCentre = '', daysAgo, tokens }: Call, at: number) => {
+  const recordOne = async (
+    { user, model, purpose, key, costCentre = '', daysAgo, tokens, currency = 'USD' }: Call,
+    at: number,
+  ) => {
     const options = await mesh.as(testPrincipal({ tenant, user, keyId: key }));
-    const usage = { promptTokens: BigInt(tokens), completionTokens: 1n, costMicros: BigInt(tokens), currency: 'USD' };
+    const completionTokens = tokens === 0 ? 0n : 1n;
+    const usage = { promptTokens: BigInt(tokens), completionTokens, costMicros: BigInt(tokens), currency };
     await mesh.client(AuditService).recordUsage(
       {
         requestId: `r${at}`,
@@ -233,6 +239,40 @@ test('a file names who pays, in the columns of FOCUS as tags; the report does no
   expect(focus).toContain('"{""user"":""ann"",""api_key"":""k2""}"');
   const { rows } = await mesh.client(AuditService).getUsageReport({}, options);
   expect(rows).toMatchObject([{ day: '2026-11-30', model: 'gpt', user: 'ann', promptTokens: 100n, costMicros: 100n }]);
+});
+
+// "Feature level: Mandatory" in the columns of FOCUS 1.0, without those that may be empty.
+const neverEmpty = [
+  ...['BilledCost', 'BillingAccountId', 'BillingCurrency', 'BillingPeriodEnd', 'BillingPeriodStart', 'ChargeCategory'],
+  ...['ChargeDescription', 'ChargePeriodEnd', 'ChargePeriodStart', 'ContractedCost', 'EffectiveCost'],
+  ...['InvoiceIssuerName', 'ListCost', 'PricingQuantity', 'PricingUnit', 'ProviderName', 'PublisherName'],
+  ...['ServiceCategory', 'ServiceName'],
+];
+
+test('a file of FOCUS has a value in each mandatory column, also without a price, and only rows that are charges', async () => {
+  await using mesh = await startTestMesh([audit], { clock: () => now });
+  const base = { user: 'ann', purpose: 'answer', key: '', daysAgo: 0 };
+  await record(mesh, 'acme', [
+    { ...base, model: 'gpt', tokens: 10 },
+    { ...base, model: 'extractive', tokens: 20, currency: '' },
+    { ...base, model: 'idle', tokens: 0 },
+  ]);
+  const parts = await collect(
+    mesh.client(UsageService).exportUsage({ ...year, format: UsageFormat.FOCUS }, await mesh.as()),
+  );
+  const [header = '', ...lines] = parts
+    .map(({ text }) => text)
+    .join('')
+    .trim()
+    .split('\n');
+  const columns = header.split(',');
+  expect(columns).toEqual(expect.arrayContaining([...neverEmpty, 'BillingAccountName', 'ChargeClass']));
+  const rows = lines.map((line) => Object.fromEntries(line.split(',').map((cell, at) => [columns[at], cell])));
+  expect(rows).toMatchObject([
+    { ResourceId: 'extractive', BillingAccountId: 'acme', BillingCurrency: 'XXX', PricingQuantity: '21' },
+    { ResourceId: 'gpt', BillingAccountId: 'acme', BillingCurrency: 'USD', PricingQuantity: '11' },
+  ]);
+  for (const row of rows) expect(neverEmpty.filter((column) => !row[column])).toEqual([]);
 });
 
 test('sums of the release before, which knew no keys and cost centres, stay and are added to', async () => {
