@@ -31,6 +31,8 @@ test.each([
 test.each([
   ["I've washed my towel, is a return still possible?", 'is a return still possible?'],
   ['My parcel arrived damaged, what now?', undefined],
+  ['后天就要出发，能加急吗', '能加急吗'],
+  ['别的店更便宜，能补差价吗', undefined],
 ])('the question of %j without its story is %j', (message, bare) => {
   const [question] = readQuestions(message);
   expect(question?.otherwise.map((read) => read().plain).at(-1)).toBe(bare);

@@ -60,11 +60,11 @@ function clausesOf(text: string): string[] {
     .filter((clause) => /[\p{L}\p{N}]/u.test(clause));
 }
 
-/** Between what someone says of themselves and a question: "I am abroad for two months, | can I pause?" */
+/** Between what someone says and a question: "I am abroad for two months, | can I pause?" 明天出发，|能加急吗 */
 const afterStory =
-  /(?<=^(?:i|i'm|i've|i'd|i'll|we|we're|we've|my|our) [^,;?]{3,120}), (?=(?:can|could|may|do|does|did|is|are|am|will|would|should|must|how|what|when|where|who|which) )/i;
+  /(?<=^(?:我|咱|今天|明天|后天|下周|下个?月|周末|马上|急着|赶时间)[^，,]*)[，,](?=[^，,]+$)|(?<=^(?:i|i'm|i've|i'd|i'll|we|we're|we've|my|our) [^,;?]{3,120}), (?=(?:can|could|may|do|does|did|is|are|am|will|would|should|must|how|what|when|where|who|which) )/iu;
 
-/** Returns an English question without the story before it in the same sentence; `undefined`: it has none. */
+/** Returns a question without the story before it in the same sentence; `undefined`: it has none. */
 export function withoutStory({ focus, background }: MessagePart): MessagePart | undefined {
   const [story, question] = focus.split(afterStory);
   if (story === undefined || question === undefined) return undefined;
