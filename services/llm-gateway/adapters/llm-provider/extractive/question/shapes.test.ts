@@ -18,6 +18,7 @@ test.each([
   ['What time does it start?', 'It starts at 19:30.', 'It starts on Fridays.'],
   ['How long does a claim take?', 'It takes up to 45 days.', 'It is due on the 5th of each month.'],
   ['审核要多久', '审核需要 3 天', '每月 5 日审核'],
+  ['How high is the ceiling?', 'The ceiling is 3 m high.', 'The hall has 60 m².'],
   ['塔有多高', '塔身 52 米', '塔在河边'],
   ['有多少名老师', '现有 12 名老师', '老师都有证书'],
   ['园长是谁', '园长王素梅', '园长办公室在二楼'],

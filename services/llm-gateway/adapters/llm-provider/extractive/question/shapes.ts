@@ -41,7 +41,15 @@ const shapes: readonly (readonly [asked: RegExp, shape: Shape])[] = [
     },
   ],
   [
-    /\bhow (?:tall|high|deep|wide|thick|far(?! ahead| in advance)|big|large)\b(?! an? )|多(?:高|深|宽|厚|远|大(?!年|岁))|海拔|全长|(?<!期限?有?|时间有?)多长(?!时间)/,
+    // An area is no height.
+    /\bhow (?:tall|high|deep|wide|thick)\b(?! an? )|多(?:高|深|宽|厚)/,
+    {
+      shown:
+        /\d ?(?:mm|cm|dm|m|km|micrometres?|metres?|meters?|kilometres?|inch(?:es)?|feet|ft|miles?|毫米|厘米|米|公里|里|寸)(?![a-z²2])|\d ?[x×] ?\d/,
+    },
+  ],
+  [
+    /\bhow (?:far(?! ahead| in advance)|big|large)\b(?! an? )|多(?:远|大(?!年|岁))|海拔|全长|(?<!期限?有?|时间有?)多长(?!时间)/,
     {
       shown:
         /\d ?(?:mm|cm|dm|m|km|micrometres?|metres?|meters?|kilometres?|inch(?:es)?|feet|ft|miles?|毫米|厘米|米|公里|里|寸|公顷|平方|square|hectares?|litres?|l|ml|毫升|升|gb|mb)(?![a-z])|\d ?[x×] ?\d/,

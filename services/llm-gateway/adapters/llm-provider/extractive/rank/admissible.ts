@@ -1,11 +1,13 @@
 import { showsPrice } from '../question/kinds.ts';
-import { labelsOf } from '../question/labels.ts';
+import { labelsOf, sizesOf } from '../question/labels.ts';
 import { headingOf } from './brief.ts';
 import type { Candidate, Evidence } from './evidence.ts';
+import { featureNames } from './features.ts';
 import type { Ranked } from './model.ts';
 import { ofTopic } from './of-topic.ts';
 import { asksPriceOnly, isPriceOf, minThing, pricedThings } from './prices.ts';
 
+const otherLabel = featureNames.indexOf('otherLabel');
 /** Share of the best score that a candidate in the language of the question needs to be preferred to one in the other language. */
 const minSameLanguage = 0.6;
 
@@ -19,8 +21,15 @@ export function admissible(evidence: Evidence, ranked: readonly Ranked[]): reado
   const labels = labelsOf(question.plain);
   const texts = evidence.sources.flatMap(({ text }) => [text.title, text.path, ...text.texts]);
   if (labels.some((label) => !texts.some(({ plain }) => label.test(plain)))) return [];
-  return sameLanguage(evidence, ofTopic(evidence, ofThing(evidence, ofLabels(labels, ranked))));
+  return sameLanguage(
+    evidence,
+    ofTopic(evidence, ofThing(evidence, ofRows(ofLabels([...labels, ...sizesOf(question.plain)], ranked)))),
+  );
 }
+
+/** Leaves out the rows and items of which the question names another one by its whole label: beside Gold, Platinum is noise. */
+const ofRows = (ranked: readonly Ranked[]): readonly Ranked[] =>
+  ranked.filter(({ features }) => features[otherLabel] !== 1);
 
 /** Leaves the statements about the things that a question names by numbers, if any is: beside the row of 12 instalments, that of 6 is noise. */
 function ofLabels(labels: readonly RegExp[], ranked: readonly Ranked[]): readonly Ranked[] {

@@ -23,6 +23,8 @@ export const decisionNames = [
   ...briefNames,
 ] as const;
 
+const shapeHidden = decisionNames.indexOf('shapeHidden');
+
 /** Weights of the two models for one kind of question, by the names of their features. */
 export interface ModelWeights {
   /** Linear: which candidate answers best. */
@@ -123,9 +125,9 @@ export function answerProbability(
 ): number {
   const { decision, bias } = weightsFor(evidence, weights);
   if (ranked.length === 0 || evidence.question.terms.every(({ isFocus }) => !isFocus)) return 0;
-  const sum = decisionFeatures(evidence, ranked).reduce(
-    (total, value, at) => total + value * (decision[decisionNames[at] as string] ?? 0),
-    bias,
-  );
+  const features = decisionFeatures(evidence, ranked);
+  // A value of another shape is no answer, however much else the question and the quotation have in common.
+  if (features[shapeHidden] === 1) return 0;
+  const sum = features.reduce((total, value, at) => total + value * (decision[decisionNames[at] as string] ?? 0), bias);
   return 1 / (1 + Math.exp(-sum));
 }
