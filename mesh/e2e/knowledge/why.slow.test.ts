@@ -1,101 +1,18 @@
-import type { CallOptions, Client } from '@connectrpc/connect';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
-import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
-import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
-import { type ExplainResponse, Leg, Verdict } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
-import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type Remedy, remediesOf } from '../../../services/console/testing/remedies.ts';
-import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
+import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { OverlayKind } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
+import { Leg, Verdict } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { remediesOf } from '../../../services/console/testing/remedies.ts';
+import { fillers, startSearchLab } from '../testing/search-lab.ts';
 
 // Twelve ways in which a document is not found, each with the verdict that the search lab gives, the remedies that the console offers for
 // it, and the proof that the remedy helps.
 
-let mesh: WholeMesh;
-let options: CallOptions;
-let lab: Client<typeof SearchLabService>;
-let indexer: Client<typeof IndexerService>;
-let overlays: Client<typeof OverlayService>;
-let admin: Client<typeof IndexAdminService>;
-let gates: Client<typeof VersionGateService>;
+const world = await startSearchLab();
+const { options, indexer, overlays, admin, gates, jobEnd, ingest, explain, expectFixed, chunkOf } = world;
+afterAll(() => world.mesh.close());
 
-beforeAll(async () => {
-  mesh = await startWholeMesh({ sample: false });
-  const roles = [Role.READER, Role.EDITOR, Role.OPERATOR];
-  options = await mesh.as(testPrincipal({ roles, groups: ['staff'] }));
-  lab = mesh.client(SearchLabService);
-  indexer = mesh.client(IndexerService);
-  overlays = mesh.client(OverlayService);
-  admin = mesh.client(IndexAdminService);
-  gates = mesh.client(VersionGateService);
-});
-afterAll(() => mesh?.close());
-
-type Files = Record<string, string | { text: string; groups: string[] }>;
-
-const ended: readonly JobState[] = [JobState.SUCCEEDED, JobState.HELD, JobState.FAILED];
-const jobEnd = async (jobId: string): Promise<Job> => {
-  for await (const { job } of indexer.watchJob({ jobId }, { ...options, timeoutMs: 120_000 })) {
-    if (job !== undefined && ended.includes(job.state)) return job;
-  }
-  throw new Error('the job did not end');
-};
-const ingest = async (corpus: string, files: Files, deleteMissing = false): Promise<Job> => {
-  async function* parts() {
-    yield { part: { case: 'start' as const, value: { corpus, deleteMissing } } };
-    for (const [path, file] of Object.entries(files)) {
-      const { text, groups } = typeof file === 'string' ? { text: file, groups: [] } : file;
-      yield { part: { case: 'file' as const, value: { path, access: { groups } } } };
-      yield { part: { case: 'data' as const, value: Buffer.from(text) } };
-    }
-  }
-  return jobEnd((await indexer.ingestDocuments(parts(), options)).jobId);
-};
-/** Pages that have nothing to do with the document. */
-const fillers = (count: number): Files =>
-  Object.fromEntries(
-    Array.from({ length: count }, (_, at) => [
-      `filler-${at}.md`,
-      `# Page ${at}\n\nThe courier of route ${at} drives at noon.`,
-    ]),
-  );
-
-interface Question {
-  corpus: string;
-  documentId: string;
-  query: string;
-  more?: object;
-  viewAs?: { user: string; groups: string[] };
-}
-const explain = async ({ corpus, documentId, query, more, viewAs }: Question): Promise<ExplainResponse> => {
-  const search = { query, corpora: [corpus], topK: 3, ...more };
-  const { explanation } = await lab.explainDocument({ search, corpus, documentId, ...(viewAs && { viewAs }) }, options);
-  if (explanation === undefined) throw new Error('no explanation');
-  return explanation;
-};
-/** Expects a verdict and its remedies, applies one, and expects the document in the result. */
-const expectFixed = async (
-  question: Question,
-  verdict: Verdict,
-  remedy: Remedy,
-  apply: (found: ExplainResponse) => Promise<Partial<Question>> | Promise<void>,
-) => {
-  const found = await explain(question);
-  expect(found).toMatchObject({ verdict });
-  expect(remediesOf(found)).toContain(remedy);
-  const changed = await apply(found);
-  expect(await explain({ ...question, ...changed })).toMatchObject({ verdict: Verdict.IN_RESULT });
-};
-const chunkOf = async (corpus: string, documentId: string, part: string) => {
-  const { chunks } = await overlays.listChunks({ corpus, documentId }, options);
-  const chunk = chunks.find(({ text }) => text.includes(part));
-  if (chunk === undefined) throw new Error(`no chunk has "${part}"`);
-  return { corpus, documentId, kind: OverlayKind.CHUNK, contentHash: chunk.textHash };
-};
 const bonus = '# Bonus\n\nThe anniversary bonus is paid in March.';
 const query = 'when is the anniversary bonus paid';
 

@@ -3,6 +3,7 @@ import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Feature, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
+import { isInCorpora } from '#kit/rpc/access.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { isLexicalModel } from '#kit/text/lexical-model.ts';
 import type { RetrievalSettings } from '../config.ts';
@@ -45,7 +46,7 @@ const defaultTopK = 8;
 
 /**
  * Returns the search that a request describes, limited to what the principal of `viewer` may see. Throws NOT_FOUND for a corpus that the
- * principal may not see, PERMISSION_DENIED for versions that the caller may not name, and ABORTED if the index has not reached the
+ * principal may not see, unless the caller is an operator, PERMISSION_DENIED for versions that the caller may not name, and ABORTED if the index has not reached the
  * requested revision.
  */
 export function planSearch(
@@ -112,13 +113,15 @@ function chooseLegs({ legs: requested, useWeb }: RetrieveRequest): Leg[] {
 
 function chooseCorpora(
   { corpora, visibility }: IndexView,
-  { principal }: Viewer,
+  { principal, isOperator }: Viewer,
   requested: readonly string[],
 ): CorpusView[] {
   if (requested.length === 0) return [...corpora.values()].filter((corpus) => visibility.isVisible(corpus, principal));
   return [...new Set(requested)].map((name) => {
     const corpus = corpora.get(name);
-    if (corpus === undefined || !visibility.isVisible(corpus, principal)) throw corpusNotFound(name);
+    if (corpus === undefined || !isInCorpora(principal, name)) throw corpusNotFound(name);
+    // An operator looks for what is lost, also as a user who sees nothing of a corpus: the search finds nothing there.
+    if (!isOperator && !visibility.isVisible(corpus, principal)) throw corpusNotFound(name);
     return corpus;
   });
 }

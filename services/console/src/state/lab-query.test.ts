@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { emptyLabQuery, type LabQuery, labQueryOf, linkToLab } from './lab-query.ts';
 import { placeOf } from './sections.ts';
+import { whyLink } from './why-link.ts';
 
 const name = fc
   .string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
@@ -42,4 +43,15 @@ test('an address that cannot be read is a search with the defaults', () => {
     vectorWeight: 0.5,
     candidates: 200,
   });
+});
+
+test('"Why?" of an answer opens the versions that it was made from, and not the version of a curated answer', () => {
+  const source = { corpus: 'help', version: 7n, chunkId: 'returns.md#1', documentId: 'returns.md' };
+  const curated = { corpus: 'shop', version: 1n, chunkId: 'curated/holiday', documentId: 'curated/holiday' };
+  const asked = { question: 'and then?', standaloneQuestion: 'when are you open' };
+  const link = (sources: Parameters<typeof whyLink>[0]['sources']) =>
+    labQueryOf(placeOf(whyLink({ ...asked, sources }).slice(1))?.parts[0] ?? '');
+  expect(link([source, curated])).toMatchObject({ question: 'when are you open', versions: [['help', 7n]] });
+  expect(link([curated]).versions).toEqual([]);
+  expect(link([{ corpus: 'shop', version: 2n }]).versions).toEqual([['shop', 2n]]);
 });

@@ -8,6 +8,10 @@ export type Remedy =
   | 'upload'
   /** Read its original again. */
   | 'parse'
+  /** Take back that a person has hidden it. */
+  | 'show'
+  /** Change what people have raised or lowered. */
+  | 'boost'
   /** Approve the version that holds it, or make that one live again. */
   | 'version'
   /** Add words of the question to the terms of the tenant, beside words of the document. */
@@ -25,8 +29,17 @@ export type Remedy =
   /** Look at the passage that represents it. */
   | 'duplicate';
 
-/** Returns what helps against a verdict, the first choice first. */
-export function remediesOf({ verdict, heldVersions, version }: ExplainResponse): Remedy[] {
+/** Returns what helps against a verdict, the first choice first. `isCurated`: the question gets a curated answer before any search. */
+export function remediesOf(explanation: ExplainResponse, isCurated = false): Remedy[] {
+  const { verdict, changedInVersion } = explanation;
+  // A text that waits in a newer version makes edits of the old one needless.
+  const isWaiting = changedInVersion > 0n && verdict !== Verdict.OTHER_VERSION;
+  const first: Remedy[] = [...(isCurated ? (['curate'] as const) : []), ...(isWaiting ? (['version'] as const) : [])];
+  return [...new Set([...first, ...remediesOfSearch(explanation)])];
+}
+
+function remediesOfSearch({ verdict, heldVersions, version, chunks, topK }: ExplainResponse): Remedy[] {
+  const [best] = chunks;
   switch (verdict) {
     case Verdict.ABSENT:
       return ['upload', 'parse', 'curate'];
@@ -34,6 +47,8 @@ export function remediesOf({ verdict, heldVersions, version }: ExplainResponse):
       return ['grant', 'curate'];
     case Verdict.DELETED:
       return ['upload', 'curate'];
+    case Verdict.NO_TEXT:
+      return ['show', 'parse', 'curate'];
     case Verdict.OTHER_VERSION:
       // A newer version waits for its gate; an older one held what the live one has lost.
       return heldVersions.some((held) => held > version) ? ['version'] : ['version', 'upload'];
@@ -44,17 +59,25 @@ export function remediesOf({ verdict, heldVersions, version }: ExplainResponse):
     case Verdict.NOT_FOUND:
       return ['term', 'edit', 'parse', 'curate'];
     case Verdict.BELOW_CANDIDATES:
-      return ['term', 'edit', 'limits', 'curate'];
+      return isWithoutWords(best) ? withoutWords : ['term', 'edit', 'limits', 'curate'];
     case Verdict.DUPLICATE:
       return ['duplicate', 'edit'];
     case Verdict.BELOW_TOP_K:
-      return ['edit', 'limits', 'curate'];
+      if (best !== undefined && best.rankWithoutBoosts > 0 && best.rankWithoutBoosts <= topK) {
+        return ['boost', 'edit', 'limits', 'curate'];
+      }
+      return isWithoutWords(best) ? withoutWords : ['edit', 'limits', 'curate'];
     case Verdict.IN_RESULT:
       return ['edit', 'curate'];
     default:
       return [];
   }
 }
+
+/** A vector search ranks every text, also one in another language, of another meaning, or read with a wrong encoding. */
+const withoutWords: Remedy[] = ['term', 'edit', 'parse', 'limits', 'curate'];
+
+const isWithoutWords = (best: ExplainResponse['chunks'][number] | undefined) => best?.matchedWords.length === 0;
 
 /** How good a verdict is for a document that should answer. */
 export function toneOf(verdict: Verdict): 'good' | 'warning' | 'bad' {

@@ -163,6 +163,22 @@ describe('what the caller may not see', () => {
   });
 });
 
+test('an operator learns of a document without text, and of a newer version with another text', async () => {
+  await retrieval.build('texts', 'build-1', [
+    ['empty', '', { chunks: [] }],
+    ['same', 'apple'],
+    ['changed', 'pear'],
+  ]);
+  const version = await retrieval.begin('texts', 'build-2');
+  await retrieval.write('texts', version, [['changed', 'apple pear plum']]);
+  const ask = (id: string, who = operator) => explain(id, { corpora: ['texts'] }, { corpus: 'texts', who });
+  expect(await ask('empty')).toMatchObject({ verdict: Verdict.NO_TEXT, changedInVersion: 0n });
+  expect((await ask('empty', reader)).verdict).toBe(Verdict.ABSENT);
+  expect((await ask('same')).changedInVersion).toBe(0n);
+  expect((await ask('changed')).changedInVersion).toBe(version);
+  expect((await ask('changed', reader)).changedInVersion).toBe(0n);
+});
+
 test('a leg that fails is named, and the others are reported', async () => {
   retrieval.standIns.beforeEmbed = async () => Promise.reject(new Error('away'));
   const { verdict, degradations, chunks } = await explain('best', { topK: 5, candidates: 20 });

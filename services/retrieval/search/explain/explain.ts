@@ -62,8 +62,7 @@ export async function explain(
     if (corpus === undefined || visible.length === 0) {
       answer.verdict = Verdict.ABSENT;
       if (isOperator && corpus !== undefined) {
-        const isPurged = await isBeingPurged(deps, plan.search.tenant, corpus, documentId);
-        answer.verdict = operatorVerdict(isPurged, chunks, live);
+        answer.verdict = await operatorVerdict(deps, plan.search.tenant, corpus, documentId, chunks, live);
       }
     } else if (!plan.corpora.some(({ corpusId }) => corpusId === corpus.corpusId)) {
       answer.verdict = Verdict.OTHER_CORPUS;
@@ -90,7 +89,7 @@ const readTrace = (
 
 function addOperatorFields(
   answer: ExplainResponse,
-  { versions }: CorpusView,
+  { versions, live: searched = 0 }: CorpusView,
   chunks: readonly TracedChunk[],
   live: readonly TracedChunk[],
 ): void {
@@ -100,15 +99,26 @@ function addOperatorFields(
     .filter(holds)
     .map(({ version }) => BigInt(version))
     .reverse();
+  const changes = chunks.map(({ addedIn }) => addedIn).filter((version) => version > searched && holds({ version }));
+  answer.changedInVersion = BigInt(Math.max(0, ...changes));
   const [first] = live.length > 0 ? live : chunks;
   if (first !== undefined) {
     answer.access = accessOf(first.groups);
   }
 }
 
-function operatorVerdict(isPurged: boolean, chunks: readonly TracedChunk[], live: readonly TracedChunk[]): Verdict {
-  if (isPurged) return Verdict.DELETED;
+/** Returns why the caller does not get a document. */
+async function operatorVerdict(
+  deps: SearchDeps,
+  tenant: string,
+  corpus: CorpusView,
+  documentId: string,
+  chunks: readonly TracedChunk[],
+  live: readonly TracedChunk[],
+): Promise<Verdict> {
+  if (await isBeingPurged(deps, tenant, corpus, documentId)) return Verdict.DELETED;
   if (live.length > 0) return Verdict.NO_ACCESS;
+  if (await isListed(deps, tenant, corpus, documentId)) return Verdict.NO_TEXT;
   return chunks.length > 0 ? Verdict.OTHER_VERSION : Verdict.ABSENT;
 }
 
@@ -120,6 +130,17 @@ async function isBeingPurged(
 ): Promise<boolean> {
   const { purges } = await catalog.versions.load(tenant);
   return purges.some((purge) => purge.corpusId === corpusId && purge.documentId === documentId);
+}
+
+/** Returns whether the searched version has the document, with or without text. */
+async function isListed(
+  { catalog }: SearchDeps,
+  tenant: string,
+  { corpusId, live }: CorpusView,
+  documentId: string,
+): Promise<boolean> {
+  if (live === undefined) return false;
+  return (await catalog.documents.countDocuments(tenant, corpusId, live, [documentId.toWellFormed()])) > 0;
 }
 
 /** Returns a scope with only one document. */

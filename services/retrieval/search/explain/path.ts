@@ -105,6 +105,8 @@ export function summaryOf({ verdict, chunks, topK, candidateLimit, version }: Ex
       return 'It was deleted; the stores are still removing it.';
     case Verdict.OTHER_VERSION:
       return `The live version ${version} does not hold it, but other versions do.`;
+    case Verdict.NO_TEXT:
+      return `Version ${version} has it without any text: it is hidden, or no text was read from it.`;
     case Verdict.OTHER_CORPUS:
       return 'The search does not include its corpus.';
     case Verdict.FILTERED:

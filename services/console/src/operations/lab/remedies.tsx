@@ -1,6 +1,7 @@
 import { useQuery } from '@connectrpc/connect-query';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
+import type { CuratedAnswer } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type ExplainResponse, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -13,6 +14,8 @@ import { AddTerm } from './add-term.tsx';
 
 interface RemediesProps {
   explanation: ExplainResponse;
+  /** The answer that the question gets before any search. */
+  curated: CuratedAnswer | undefined;
   query: LabQuery;
   roles: readonly Role[];
   onChange: (change: Partial<LabQuery>) => void;
@@ -25,11 +28,11 @@ const inPlace = ['term', 'curate'] as const;
 type InPlace = (typeof inPlace)[number];
 
 /** What can be done about a verdict, each as an action. */
-export function Remedies({ explanation, query, roles, onChange, onDone }: RemediesProps) {
+export function Remedies({ explanation, curated, query, roles, onChange, onDone }: RemediesProps) {
   const texts = useOperationTexts();
   const [open, setOpen] = useState<InPlace>();
   const isEditor = roles.includes(Role.EDITOR);
-  const remedies = remediesOf(explanation);
+  const remedies = remediesOf(explanation, curated !== undefined);
   const duplicateOf = explanation.chunks[0]?.duplicateOf ?? '';
   const represents = useQuery(
     RetrievalService.method.getPassages,
@@ -103,6 +106,8 @@ function linkOf({ corpus, documentId }: LabQuery, represents: Passage | undefine
       case 'duplicate':
         return linkTo('documents', corpus, 'document', represents?.documentId ?? documentId);
       case 'edit':
+      case 'show':
+      case 'boost':
       case 'parse':
         return document;
       default:

@@ -1,9 +1,11 @@
-import { useMutation } from '@connectrpc/connect-query';
+import { useMutation, useQuery } from '@connectrpc/connect-query';
 import { useEffect, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
+import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type ChunkPath, type ExplainResponse, Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
+import { Notice } from '../../components/notice.tsx';
 import { type LabQuery, toSearch } from '../../state/lab-query.ts';
 import { toneOf } from '../../state/remedies.ts';
 import { useOperationTexts } from '../i18n/index.ts';
@@ -30,6 +32,8 @@ export function Why({ query, roles, onChange }: WhyProps) {
   };
   useEffect(explain, []);
   const explanation = data?.explanation;
+  const [curated] =
+    useQuery(CuratedAnswerService.method.listCuratedAnswers, { question: query.question }).data?.answers ?? [];
   return (
     <section className="lab-why" aria-label={texts.lab.whyTitle}>
       <h3>{texts.lab.whyTitle}</h3>
@@ -40,6 +44,11 @@ export function Why({ query, roles, onChange }: WhyProps) {
         </p>
       )}
       <ActionFailure error={error} />
+      {curated !== undefined && (
+        <Notice tone="warning" title={texts.lab.isCurated} testId="is-curated">
+          <p>{texts.lab.isCuratedText(curated.title)}</p>
+        </Notice>
+      )}
       {explanation !== undefined && (
         <div className="lab-verdict" data-testid="verdict" data-verdict={explanation.verdict}>
           <p>
@@ -49,8 +58,20 @@ export function Why({ query, roles, onChange }: WhyProps) {
           {data !== undefined && data.groupsLeftOut.length > 0 && (
             <p className="page-note">{texts.lab.leftOut(data.groupsLeftOut.join(', '))}</p>
           )}
+          {explanation.changedInVersion > 0n && (
+            <p className="page-note" data-testid="changed-in-version">
+              {texts.lab.isChanged(String(explanation.changedInVersion))}
+            </p>
+          )}
           <Path explanation={explanation} />
-          <Remedies explanation={explanation} query={query} roles={roles} onChange={onChange} onDone={explain} />
+          <Remedies
+            explanation={explanation}
+            curated={curated}
+            query={query}
+            roles={roles}
+            onChange={onChange}
+            onDone={explain}
+          />
         </div>
       )}
     </section>
