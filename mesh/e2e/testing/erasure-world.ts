@@ -47,7 +47,7 @@ export function plantedFiles(folder: string): Record<string, string[]> {
 
 const as = (mesh: WholeMesh, user = 'operator') => mesh.as(testPrincipal({ tenant, user }));
 
-async function ingest(mesh: WholeMesh, into: string, document: Record<string, string>): Promise<void> {
+async function ingest(mesh: WholeMesh, into: string, document: Record<string, string | string[]>): Promise<void> {
   const indexer = mesh.client(IndexerService);
   const { jobId } = await indexer.ingestDocuments(
     (async function* () {
@@ -83,6 +83,9 @@ export async function plant(mesh: WholeMesh): Promise<void> {
     ...{ id: 'd1', title: 'Returns' },
     text: `The manager of returns is ${planted.document}, reachable on weekdays.`,
   });
+  // Hidden from the operator, who is to erase it all the same.
+  const hidden = `The deputy on Sundays is ${planted.document}.`;
+  await ingest(mesh, corpus, { id: 'd2', title: 'Deputies', text: hidden, groups: ['care'] });
   const text = 'Shipping takes three days and is free above fifty euros.';
   await ingest(mesh, otherCorpus, { id: 'd1', title: 'Shipping', text });
   await plantInAccounts(mesh);
@@ -139,7 +142,14 @@ export async function eraseAll(mesh: WholeMesh): Promise<Record<string, Record<s
   expect(ofUser.erasure?.finishedAt).toBeDefined();
   const document = { corpus, documentId: 'd1' };
   const ofDocument = await privacy.eraseDocument({ ...document, erasureId: 'd1' }, options);
+  const ofHidden = await privacy.eraseDocument({ corpus, documentId: 'd2' }, options);
+  expect(countsOf(ofHidden.erasure)).toMatchObject({
+    'retrieval.documents': 1,
+    'retrieval.passages': 1,
+    'indexer.contents': 1,
+  });
   const again = [
+    await privacy.eraseDocument({ corpus, documentId: 'd2' }, options),
     await privacy.eraseUser({ user: planted.user }, options),
     await privacy.eraseDocument(document, options),
   ];

@@ -16,8 +16,10 @@ import type { Originals } from './originals/originals.ts';
 
 /** Deletes documents from every version of the index, from the store, and from the input of queued and running jobs. */
 export interface DeleteDocuments {
-  /** Deletes documents and returns the counts. If it rejects after the deletion was recorded, the deletion is completed later. */
+  /** Deletes those that the caller may see, and returns the counts. If it rejects after the deletion was recorded, the deletion is completed later. */
   run(corpus: string, documentIds: readonly string[], context: CallContext): Promise<Deleted>;
+  /** Deletes documents of any access list, as {@link run}: an erasure must reach what the operator may not read. */
+  erase(corpus: string, documentIds: readonly string[], context: CallContext): Promise<Deleted>;
   /**
    * Completes deletions that were interrupted: those that began at least `minAgeMs` ago, because a younger one may be running in another
    * replica. Retries until none is open or the signal aborts.
@@ -104,28 +106,43 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
     }
   };
 
+  /** `groups`: those that decide which documents of jobs it applies to; `undefined`: to all. */
+  const remove = async (
+    corpus: string,
+    documentIds: readonly string[],
+    groups: readonly string[] | undefined,
+    context: CallContext,
+  ) => {
+    const { tenant, user } = context.principal;
+    const [latest] = await jobs.list({ tenant, corpus, limit: 1 });
+    const scope = { tenant, user, groups, corpus, afterSequence: latest?.sequence ?? 0 };
+    const deletion = { ...scope, deletion: deps.newId(), documentIds: [...documentIds] };
+    // Recorded first: after this, no job adds these documents again, and a kill cannot leave them half deleted.
+    await deletions.begin(deletion);
+    try {
+      return await complete(deletion, () => asService(context));
+    } catch (error) {
+      void completeOpen(0, deps.closing);
+      throw error;
+    }
+  };
+  const asService = async (context: CallContext) => ({
+    ...context.forward(),
+    ...(await caller.asService(context.principal)),
+  });
+  const named = (documentIds: readonly string[]) => [...new Set(documentIds.map((id) => id.toWellFormed()))];
+
   return {
     async run(corpus, documentIds, context) {
-      const principal = context.principal;
-      const { tenant, user, groups } = principal;
-      const asked = [...new Set(documentIds.map((documentId) => documentId.toWellFormed()))];
-      const asService = async () => ({ ...context.forward(), ...(await caller.asService(principal)) });
+      const asked = named(documentIds);
       // Documents that the caller may not see are neither deleted nor counted. A version that is not live counts as well,
       // because it can become live again.
-      const hidden = await findHidden(createIndexClient(indexWriter, corpus, asService), principal, asked);
+      const index = createIndexClient(indexWriter, corpus, () => asService(context));
+      const hidden = await findHidden(index, context.principal, asked);
       const allowed = asked.filter((documentId) => !hidden.has(documentId));
-      const [latest] = await jobs.list({ tenant, corpus, limit: 1 });
-      const afterSequence = latest?.sequence ?? 0;
-      const deletion = { deletion: deps.newId(), tenant, user, groups, corpus, documentIds: allowed, afterSequence };
-      // Recorded first: after this, no job adds these documents again, and a kill cannot leave them half deleted.
-      await deletions.begin(deletion);
-      try {
-        return await complete(deletion, asService);
-      } catch (error) {
-        void completeOpen(0, deps.closing);
-        throw error;
-      }
+      return remove(corpus, allowed, context.principal.groups, context);
     },
+    erase: (corpus, documentIds, context) => remove(corpus, named(documentIds), undefined, context),
     completeOpen,
     forget,
   };

@@ -23,7 +23,7 @@ export interface ErasureDeps {
   indexWriter: Pick<IndexWriter, 'scrubIndex'>;
   caller: Caller;
   blobs: Pick<BlobStore, 'scrub'>;
-  deleteDocuments: Pick<DeleteDocuments, 'run'>;
+  deleteDocuments: Pick<DeleteDocuments, 'erase'>;
 }
 
 /** What an erased user is called in what stays of the user's work. */
@@ -77,7 +77,7 @@ export function createErasureRpcs(deps: ErasureDeps): ServiceHandlers<typeof Doc
       .where('document_id', '=', documentId)
       .where('original', 'is not', null)
       .execute();
-    const deleted = await deleteDocuments.run(corpus, [documentId], context);
+    const deleted = await deleteDocuments.erase(corpus, [documentId], context);
     const noteCount = await removeMessages(tenant, corpus, documentId);
     const open = await jobs.list({ tenant, corpus, states: openStates, limit: jobsMax });
     await scrubDatabase(records);

@@ -1,6 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { DocumentErasureService } from '#gen/ragmesh/indexer/v1/document_erasure_pb.ts';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { outage } from '../testing/index-stand-in.ts';
@@ -147,7 +148,18 @@ describe('callers who may see a document', () => {
   });
 });
 
-test('a deletion by a caller who may not see a queued document does not keep it out', async () => {
+const byEditor = (mesh: IndexerMesh, documentIds: string[]) => remove(mesh, editor, ...documentIds);
+/** As the privacy service erases: for an operator, and without groups. */
+const byErasure = async (mesh: IndexerMesh, documentIds: string[]) => {
+  const erasures = mesh.mesh.client(DocumentErasureService);
+  const options = await mesh.mesh.as(testPrincipal({ roles: [Role.OPERATOR, Role.SERVICE, Role.READER] }));
+  for (const documentId of documentIds) await erasures.eraseIndexedDocument({ corpus: 'help', documentId }, options);
+};
+
+test.each([
+  ['a deletion by a caller who may not see a queued document does not keep it out', byEditor, ['open.md', 'secret.md']],
+  ['an erasure keeps a queued document out, whoever may see it', byErasure, ['open.md']],
+])('%s', async (_, act, kept) => {
   const mesh = await start();
   await mesh.ingest(open, asStaff);
   const reached = Promise.withResolvers<void>();
@@ -158,10 +170,18 @@ test('a deletion by a caller who may not see a queued document does not keep it 
   };
   const jobId = await mesh.upload({ ...secret, 'plain.md': 'Plain.' }, asStaff);
   await reached.promise;
-  expect((await remove(mesh, editor, 'secret.md', 'plain.md')).documentCount).toBe(0n);
+  await act(mesh, ['secret.md', 'plain.md']);
   gate.resolve();
   await mesh.finish(jobId);
-  expect([...mesh.index.live('help').keys()].toSorted()).toEqual(['open.md', 'secret.md']);
+  expect([...mesh.index.live('help').keys()].toSorted()).toEqual(kept);
+});
+
+test('an erasure reaches a document that a deletion by the same operator leaves out', async () => {
+  const mesh = await start();
+  await mesh.ingest({ ...secret, ...open }, asStaff);
+  expect((await remove(mesh, editor, 'secret.md')).documentCount).toBe(0n);
+  await byErasure(mesh, ['secret.md']);
+  expect([...mesh.index.live('help').keys()]).toEqual(['open.md']);
 });
 
 test('another embedding model reaches documents that the operator who asks for it may not see', async () => {
