@@ -25,6 +25,10 @@ const sauna = {
   title: '汗蒸馆',
   text: '## 汗蒸馆\n\n汗蒸前请先淋浴。\n\n以下人员不得汗蒸：饮酒者、发烧者。\n\n次卡可以暂停一次，最长 40 天。',
 };
+const bakery = {
+  title: 'Service and prices',
+  text: '# Service and prices\n\n- Monday to Friday: 6:30 – 18:15\n- Saturday: 7:00 – 12:00\n\nThe coffee bar shuts half an hour earlier.\n\nCakes are made to order.',
+};
 const account = {
   title: 'Signing in',
   text: '## Two-step verification\n\nTurn it on under Menu → Safety with an authenticator app.\n\n## Single sign-on\n\nSingle sign-on is part of the Gold plan.',
@@ -39,6 +43,7 @@ test.each([
   ['Is my wedding ring insured?', 'Jewellery', club],
   ['喝了酒可以汗蒸吗', '饮酒者', sauna],
   ['想停卡两个月', '40 天', sauna],
+  ['when do you close', '18:15', bakery],
   ['Do you offer SSO?', 'Gold plan', account],
   ['Is 2FA possible with an authenticator app?', 'Menu → Safety', account],
 ])('%j is answered with %j', (question, expected, page) => {

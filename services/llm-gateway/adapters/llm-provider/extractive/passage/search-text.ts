@@ -17,6 +17,11 @@ export interface SearchText {
   kinds: ReadonlySet<number>;
 }
 
+/** "Saturday: 10:00 – 15:00" has opening hours without these words. */
+const weeklyHours =
+  /^[^.。]{0,30}(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays?|weekends?|daily|every day|holidays?|周[一二三四五六日末]|星期[一二三四五六日天]|每[天日]|工作日|节假日)[^.。]{0,30}\d{1,2}[:.]\d{2} ?(?:[-–—~至到]|to|until) ?\d{1,2}[:.]\d{2}/;
+const hoursConcepts = conceptsOf('营业时间').map(({ concept }) => concept);
+
 /** Prepares a text for matching. */
 export function toSearchText(text: string): SearchText {
   const plain = toPlain(text);
@@ -24,7 +29,7 @@ export function toSearchText(text: string): SearchText {
   return {
     plain,
     tokens: new Set(tokenize(plain, { mode: 'index' })),
-    concepts: new Set(concepts.map(({ concept }) => concept)),
+    concepts: new Set([...concepts.map(({ concept }) => concept), ...(weeklyHours.test(plain) ? hoursConcepts : [])]),
     words: concepts.filter(({ word }) => /\p{sc=Han}/u.test(word)),
     kinds: kindsOf(plain).named,
   };
