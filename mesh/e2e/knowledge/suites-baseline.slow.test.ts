@@ -5,12 +5,12 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type EvaluationRun, EvaluationService, JudgedQuerySchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { SuiteKind } from '#gen/ragmesh/evaluation/v1/suite_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type Baseline, compareWithBaseline, toBaselineSet } from '../cli/eval/baseline.ts';
-import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { type Baseline, compareWithBaseline, toBaselineSet } from '../../cli/eval/baseline.ts';
+import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // The router, the check of sentences and the search for personal data are as good as their committed figures on judged texts of their own.
 
-const folder = new URL('../../deployments/suite-gold/', import.meta.url);
+const folder = new URL('../../../deployments/suite-gold/', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
 const baseline = JSON.parse(read('baseline.json')) as Baseline;
 const suites = {
