@@ -12,6 +12,7 @@ import { rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { RunningService } from '#kit/host/define-service.ts';
 import { createHealth } from '#kit/host/health.ts';
 import { createReflection } from '#kit/host/reflection.ts';
+import { setOwner } from '#kit/http/server/body.ts';
 import { type NodeRequest, openPort } from '#kit/http/server/port.ts';
 import { mountConnect } from '#kit/rpc/connect/mount.ts';
 import { prefixLength } from '#kit/rpc/connect/wire.ts';
@@ -27,7 +28,7 @@ import type { EdgeSettings } from './config.ts';
 import { createConsoleAssets } from './console/assets.ts';
 import type { DevKeys } from './credentials/dev-keys.ts';
 import type { ManagedKeysDeps } from './credentials/managed-keys.ts';
-import { createAccessLog } from './http/access-log.ts';
+import { type AccessLog, createAccessLog } from './http/access-log.ts';
 import { createCors } from './http/cors.ts';
 import { errorHeaders } from './http/error.ts';
 import type { JsonRouteDeps } from './http/json-route.ts';
@@ -78,6 +79,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
   let oauth = mcpSettings(config);
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
+  const admitted = (request: NodeRequest, admission: Admission) => noteAdmitted(accessLog, request, admission);
   const llm = optionalClients.llm();
   const chat = withRepeats(optionalClients.chat(), clock);
   const published = deps.published.map(({ contract, client }) =>
@@ -103,7 +105,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
         const admission = await admitCall(call, request, gate);
         if (admission === undefined) return;
         admissions.set(call, admission);
-        accessLog.admitted(request, admission);
+        admitted(request, admission);
       } catch (error) {
         if (error instanceof ConnectError) {
           for (const [name, value] of Object.entries(errorHeaders(error))) call.responseHeader.set(name, value);
@@ -114,7 +116,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
   });
   const admit: Admit = async (request, signal) => {
     const admission = await gate.admit(request, signal);
-    accessLog.admitted(request, admission);
+    admitted(request, admission);
     return admission;
   };
   const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock, ended: accessLog.ended };
@@ -184,6 +186,11 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
       await entrance.close();
     },
   };
+}
+
+function noteAdmitted(accessLog: AccessLog, request: NodeRequest, admission: Admission): void {
+  setOwner(request, admission.principal.tenant);
+  accessLog.admitted(request, admission);
 }
 
 function mcpSettings({ publicUrl, corsOrigins, jwt }: EdgeSettings): McpSettings {

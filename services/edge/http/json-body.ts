@@ -2,11 +2,9 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { invalidArgument, rpcError, tooLarge } from '#kit/base/errors.ts';
 import { readBody } from '#kit/http/server/body.ts';
-import { checkJson } from '#kit/http/server/json-bounds.ts';
+import { createJsonCheck } from '#kit/http/server/json-bounds.ts';
 import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { EdgeLimits } from './limits.ts';
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Reads the JSON body of a request. Throws INVALID_ARGUMENT when it is not JSON in UTF-8, nests too deep or holds too many
@@ -26,14 +24,7 @@ export async function readJsonBody(
       { metadata: { media_type: mediaType ?? '' } },
     );
   }
-  const bytes = await readWholeBody(request, limits);
-  checkJson(bytes, limits.maxJsonValues);
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch (cause) {
-    throw invalidArgument('the body is not UTF-8', { cause });
-  }
+  const text = await readText(request, limits);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -41,15 +32,27 @@ export async function readJsonBody(
   }
 }
 
-// The declared length is enough to refuse a body before it is read.
-async function readWholeBody(request: NodeRequest, { maxJsonBytes, bodyTimeoutMs }: EdgeLimits): Promise<Buffer> {
+// The declared length is enough to refuse a body before it is read. Each piece is checked and decoded as it comes, so that a large body
+// does not hold the event loop at its end.
+async function readText(request: NodeRequest, limits: EdgeLimits): Promise<string> {
+  const { maxJsonBytes, maxJsonValues, bodyTimeoutMs } = limits;
   if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge('the body', maxJsonBytes);
-  const chunks: Uint8Array[] = [];
+  const check = createJsonCheck(maxJsonValues);
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (piece?: Uint8Array) => {
+    try {
+      return decoder.decode(piece, { stream: piece !== undefined });
+    } catch (cause) {
+      throw invalidArgument('the body is not UTF-8', { cause });
+    }
+  };
+  let text = '';
   let sizeBytes = 0;
-  for await (const chunk of readBody(request, { totalMs: bodyTimeoutMs, silenceMs: bodyTimeoutMs })) {
-    sizeBytes += chunk.length;
+  for await (const piece of readBody(request, { totalMs: bodyTimeoutMs, silenceMs: bodyTimeoutMs })) {
+    sizeBytes += piece.length;
     if (sizeBytes > maxJsonBytes) throw tooLarge('the body', maxJsonBytes);
-    chunks.push(chunk);
+    check(piece);
+    text += decode(piece);
   }
-  return Buffer.concat(chunks, sizeBytes);
+  return text + decode();
 }

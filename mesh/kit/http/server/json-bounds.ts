@@ -8,26 +8,47 @@ export const maxDepth = 64;
  * at the first excess. Whether the text is JSON at all is for the parser to say. Throws INVALID_ARGUMENT.
  */
 export function checkJson(bytes: Uint8Array, maxValues: number): void {
+  createJsonCheck(maxValues)(bytes);
+}
+
+/** Returns {@link checkJson} for a text whose bytes arrive in pieces: call it with each. */
+export function createJsonCheck(maxValues: number): (piece: Uint8Array) => void {
   let depth = 0;
   let values = 1;
-  for (let at = 0; at < bytes.length; at++) {
-    switch (bytes[at]) {
-      case 0x22: // A string ends at the next quote without a backslash before it.
-        for (at++; at < bytes.length && bytes[at] !== 0x22; at++) if (bytes[at] === 0x5c) at++;
-        break;
-      case 0x5b: // [
-      case 0x7b: // {
-        if (++depth > maxDepth) throw tooDeep();
-        if (++values > maxValues) throw tooMany(maxValues);
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth--;
-        break;
-      case 0x2c: // ,
-        if (++values > maxValues) throw tooMany(maxValues);
+  const count = (byte: number | undefined) => {
+    if (byte === openList || byte === openObject) {
+      if (++depth > maxDepth) throw tooDeep();
+      values++;
+    } else if (byte === closeList || byte === closeObject) depth--;
+    else if (byte === comma) values++;
+    if (values > maxValues) throw tooMany(maxValues);
+  };
+  let isInString = false;
+  /** Bytes at the start of the next piece that belong to a backslash before them. */
+  let escapedBytes = 0;
+  return (bytes) => {
+    if (bytes.length === 0) return;
+    let at = escapedBytes;
+    for (; at < bytes.length; at++) {
+      if (isInString) at = endOfString(bytes, at);
+      else if (bytes[at] !== quote) {
+        count(bytes[at]);
+        continue;
+      }
+      isInString = !isInString || at >= bytes.length;
     }
-  }
+    escapedBytes = isInString ? Math.max(0, at - bytes.length - 1) : 0;
+  };
+}
+
+const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Returns where the next quote without a backslash before it is, or where the piece has ended before it. */
+function endOfString(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== quote) at += bytes[at] === backslash ? 2 : 1;
+  return at;
 }
 
 /** Returns the error for a message that nests too deep. */
