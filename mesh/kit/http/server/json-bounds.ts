@@ -44,7 +44,7 @@ export function createJsonCheck(maxValues: number): (piece: Uint8Array) => void 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Returns where the next quote without a backslash before it is, or where the piece has ended before it. */
+/** Returns the position of the next quote without a backslash before it, or one at the end of the piece or beyond. */
 function endOfString(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== quote) at += bytes[at] === backslash ? 2 : 1;
