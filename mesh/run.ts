@@ -102,7 +102,11 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const loadCommand = Object.hasOwn(commands, first) ? commands[first] : undefined;
-  if (loadCommand !== undefined) return (await loadCommand())({ args, env, readConfig, startMesh });
+  if (loadCommand !== undefined) {
+    // "| head" closes the pipe early: the rest of the output has no reader.
+    process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
+    return (await loadCommand())({ args, env, readConfig, startMesh });
+  }
   const { values } = parseFlags({
     args: argv,
     options: {

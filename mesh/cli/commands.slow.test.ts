@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -54,6 +55,20 @@ test.each(commands)('%s --help has every flag and every environment variable', a
   for (const word of [...words, ...(calls ? ['--url', '--key', 'RAGMESH_URL', 'RAGMESH_API_KEY'] : [])]) {
     expect(stdout).toContain(word);
   }
+});
+
+test('a command whose reader leaves early ends without a word', async () => {
+  const child = spawn(process.execPath, ['mesh/run.ts', 'ask', '--help'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (bytes) => {
+    stderr += bytes;
+  });
+  const [code] = await once(child, 'close');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
 
 test('an unknown flag is an error with the nearest flag, of a command and of npm start', async () => {
