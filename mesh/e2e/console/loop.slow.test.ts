@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { GateMode, VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
@@ -15,7 +19,7 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 3 tests of the inbox (no Chromium)\n');
+  process.stderr.write('skipped: 4 tests of the inbox (no Chromium)\n');
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -109,6 +113,10 @@ test.runIf(chromium)('a refused question is found in the inbox, answered, asked 
   await page.getByTestId('ask-again-all').click();
   await answered(page).nth(1).waitFor();
   expect(await (await resolve(page, 'Do you rent out telescopes?')).textContent()).toContain('tried in the shop');
+  // The search lab says that no search is made for it.
+  await page.goto(`${mesh.edgeUrl}/#/lab/${encodeURIComponent('q=do you rent out telescopes')}`);
+  await page.getByTestId('is-curated').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
   expect(pages.problems).toEqual([]);
 });
 
@@ -183,5 +191,42 @@ test.runIf(chromium)('a gate holds a drafted document until an operator approves
   await page.getByTestId('publication-live').waitFor();
   await answered(page).nth(1).waitFor();
   expect(await (await resolve(page, questions[0] as string)).textContent()).toContain('waterproof');
+  expect(pages.problems).toEqual([]);
+});
+
+test.runIf(chromium)('a gate holds a drafted document that takes the place of what judged questions need', async () => {
+  const transport = createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
+  const options = { headers: { authorization: `Bearer ${mesh.devKey}` } };
+  const wordings = [
+    'How long do I have to send back unwashed bedding?',
+    'Can unwashed bedding be sent back?',
+    'Until when may I return bedding that is unwashed?',
+    'Return of bedding, unwashed: how many days?',
+    'Is unwashed bedding taken back?',
+    'Time to send back bedding',
+  ];
+  const queries = wordings.map((text, at) => ({
+    queryId: String(at),
+    text,
+    judgements: [{ documentId: 'en/returns.md', grade: 1 }],
+  }));
+  await createClient(EvaluationService, transport).addQueries({ dataSet: 'bedding', queries }, options);
+  const gate = { mode: GateMode.JUDGED, dataSets: ['bedding'] };
+  await createClient(VersionGateService, transport).putGate({ corpus: 'shop', gate }, options);
+  const page = await pages.open('#');
+  await findGap(page, ['Do you repair hammocks?', 'do you repair a hammock']);
+  await publishDocument(page, 'Bedding', wordings.map((wording) => `${wording} Ask the desk.`).join('\n\n'));
+  await page.getByTestId('publication-held').waitFor();
+  await page.getByTestId('gate-report').getByText('nDCG@10').first().waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('reject-version').click();
+  await page.getByTestId('decision-comment').fill('it answers nothing');
+  await page.getByTestId('reject-version-confirm').click();
+  await page.getByTestId('publication-held').waitFor({ state: 'detached' });
+  await page.getByTestId('section-ask').click();
+  await page.getByTestId('new-session').click();
+  await expect.poll(() => page.getByTestId('turn').count(), { timeout }).toBe(0);
+  await ask(page, wordings[0] as string);
+  expect(await page.getByTestId('turn').last().getByTestId('source-1').textContent()).not.toContain('Ask the desk');
   expect(pages.problems).toEqual([]);
 });
