@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Bytes of a body that need no turn: as much as most requests have. */
 export const freeBytes = 64 << 10;
 /** Part of the time of the event loop that pieces of large bodies may take together. */
-const share = 0.2;
+const share = 0.1;
 /** Longest rest after a piece, in milliseconds: what took long may have waited for the processor. */
 const maxRestMs = 50;
 

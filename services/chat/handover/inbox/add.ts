@@ -9,6 +9,8 @@ import { isSameTopic, termsOf } from './terms.ts';
 
 /** Questions of a topic that are kept. */
 export const maxQuestions = 50;
+/** Questions after which those beyond are dropped: not each time, because it costs as much as adding one. */
+const dropEvery = 10;
 /** Topics of a tenant; those with the oldest question are dropped. */
 const maxTopics = 5000;
 /** Topics that a new question is compared with: those with the most terms in common. */
@@ -58,11 +60,19 @@ export function createInboxWriter(database: Database<SessionSchema>, newId: () =
             ...(found?.state === TopicState.RESOLVED && { state: TopicState.OPEN }),
           }))
           .execute();
-        await dropOldQuestions(tx, tenant, topicId);
+        const count = (found?.question_count ?? 0) + 1;
+        if (count > maxQuestions && count % dropEvery === 0) await dropOldQuestions(tx, tenant, topicId);
       });
     },
   };
 }
+
+const topicColumns = [
+  'inbox_topic.id',
+  'inbox_topic.term_count',
+  'inbox_topic.question_count',
+  'inbox_topic.state',
+] as const;
 
 /** The topic of the tenant that asks for the same as these terms; `undefined` if there is none. */
 async function findTopic(tx: Transaction<SessionSchema>, tenant: string, terms: readonly string[]) {
@@ -74,8 +84,8 @@ async function findTopic(tx: Transaction<SessionSchema>, tenant: string, terms: 
     )
     .where('inbox_term.tenant', '=', tenant)
     .where('inbox_term.term', 'in', [...terms])
-    .groupBy(['inbox_topic.id', 'inbox_topic.term_count', 'inbox_topic.state'])
-    .select(['inbox_topic.id', 'inbox_topic.term_count', 'inbox_topic.state'])
+    .groupBy([...topicColumns])
+    .select([...topicColumns])
     .select(({ fn }) => fn.countAll<number>().as('shared'))
     .orderBy('shared', 'desc')
     .orderBy('inbox_topic.id')
