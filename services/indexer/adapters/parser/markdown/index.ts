@@ -4,14 +4,14 @@ import { gfmTableFromMarkdown } from 'mdast-util-gfm-table';
 import { toString as wordsOf } from 'mdast-util-to-string';
 import { gfmTable } from 'micromark-extension-gfm-table';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { createTextBuilder, renderRow, type TextBuilder } from '../../parse/blocks.ts';
-import { blocksOfText } from '../../parse/blocks-of-text.ts';
-import { readText } from '../../parse/decode.ts';
-import { splitFrontMatter } from '../../parse/front-matter.ts';
-import { addHtml } from '../../parse/html/blocks.ts';
-import type { Parser } from '../../parse/parser.ts';
-import { splitMarkdown } from '../../parse/split-markdown.ts';
-import { firstHeading, parseWhole } from '../../parse/whole-document.ts';
+import { createTextBuilder, renderRow, type TextBuilder } from '../../../parse/blocks.ts';
+import { blocksOfText } from '../../../parse/blocks-of-text.ts';
+import { readText } from '../../../parse/decode.ts';
+import { splitFrontMatter } from '../../../parse/front-matter.ts';
+import { addHtml } from '../../../parse/html/blocks.ts';
+import type { Parser } from '../../../parse/parser.ts';
+import { firstHeading, parseWhole } from '../../../parse/whole-document.ts';
+import { splitMarkdown } from './split.ts';
 
 /** Target length of the pieces of a file, in UTF-16 code units: the parser's memory and time for pieces of 100,000 are 2.6 times as much. */
 const pieceLength = 3_000;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromMarkdown } from 'mdast-util-from-markdown';
 import { expect, test } from 'vitest';
-import { splitMarkdown } from './split-markdown.ts';
+import { splitMarkdown } from './split.ts';
 
 const parts = fc.constantFrom(
   '# Heading\n\n',

@@ -1,5 +1,5 @@
 const fence = /^ {0,3}(`{3,}|~{3,})/;
-/** Starts of HTML that goes on over empty lines, each with its end: CommonMark 0.31, section 4.6, kinds 1 to 5. */
+/** Starts of HTML that continues over empty lines, each with its end: CommonMark 0.31, section 4.6, kinds 1 to 5. */
 const rawHtml: readonly (readonly [start: RegExp, end: RegExp])[] = [
   [/^ {0,3}<(?:script|pre|style|textarea)(?:[\s>]|$)/i, /<\/(?:script|pre|style|textarea)>/i],
   [/^ {0,3}<!--/, /-->/],
