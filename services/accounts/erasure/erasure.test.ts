@@ -73,11 +73,11 @@ test('erasing needs an operator and exporting an auditor', async () => {
   await using mesh = await startTestMesh([recorder.service, accounts]);
   const erasure = mesh.client(AccountErasureService);
   const options = await mesh.as(testPrincipal({ roles: [Role.ADMINISTRATOR, Role.EDITOR] }));
-  const codes = [
-    erasure.eraseAccountUser({ user: 'a' }, options),
-    collect(erasure.exportAccountUser({ user: 'a' }, options)),
+  const works = [
+    () => erasure.eraseAccountUser({ user: 'a' }, options),
+    () => collect(erasure.exportAccountUser({ user: 'a' }, options)),
   ];
-  for (const work of codes) {
-    expect(await work.catch((error: unknown) => ConnectError.from(error).code)).toBe(Code.PermissionDenied);
+  for (const work of works) {
+    expect(await work().catch((error: unknown) => ConnectError.from(error).code)).toBe(Code.PermissionDenied);
   }
 });
