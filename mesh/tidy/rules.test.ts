@@ -70,6 +70,11 @@ const planted: readonly [rule: string, path: string, text: string][] = [
   ],
   ['files stay short', 'services/chat/a.ts', '\n'.repeat(401)],
   ['nothing is left undone or switched off', 'services/chat/a.ts', '// TO' + 'DO later'],
+  [
+    'a test that changes its process is alone',
+    'mesh/kit/host/a.test.ts',
+    'const telemetry = startTelemetry(undefined);',
+  ],
   ['exports have names', 'services/chat/a.ts', 'export default 1;'],
 ];
 

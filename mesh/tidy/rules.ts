@@ -243,6 +243,11 @@ export const rules: readonly Rule[] = [
   textRule('nothing is left undone or switched off', 'finish it, type it, or take it out', ({ path, text }) =>
     path.startsWith('gen/') ? undefined : unfinished.exec(text)?.[0],
   ),
+  textRule('a test that changes its process is alone', 'name it x.alone.test.ts', ({ path, text }) =>
+    /(?<!\.(?:alone|slow|live))\.test\.tsx?$/.test(path)
+      ? /^(?!\s*[['"]).*\bstartTelemetry\(/m.exec(text)?.[0]
+      : undefined,
+  ),
   textRule('exports have names', 'use a named export', ({ path, text }) =>
     /(^|\/)(vite|vitest)\.config\.ts$/.test(path) ? undefined : /^export default/m.exec(text)?.[0],
   ),
