@@ -40,6 +40,7 @@ const addresses = {
   keys: '#/administration/keys',
   'new-key': '#/administration/keys/new',
   tenants: '#/administration/tenants',
+  curated: '#/administration/curated',
   audit: '#/administration/audit',
   privacy: '#/administration/privacy',
   'system-health': '#/administration/health',

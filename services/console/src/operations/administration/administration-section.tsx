@@ -3,6 +3,7 @@ import { useOperationTexts } from '../i18n/index.ts';
 import type { SectionProps } from '../section.ts';
 import { SectionViews } from '../ui/section-views.tsx';
 import { AuditView } from './audit/audit-view.tsx';
+import { CuratedView } from './curated/curated-view.tsx';
 import { ConfigurationView } from './installation/configuration-view.tsx';
 import { HealthView } from './installation/health-view.tsx';
 import { KeysView } from './keys/keys-view.tsx';
@@ -16,6 +17,7 @@ const views = [
   { id: 'tenants', Page: TenantList, roles: [Role.PLATFORM_ADMINISTRATOR] },
   { id: 'limits', Page: LimitsView, roles: [Role.ADMINISTRATOR] },
   { id: 'audit', Page: AuditView, roles: [Role.AUDITOR] },
+  { id: 'curated', Page: CuratedView, roles: [Role.OPERATOR] },
   { id: 'privacy', Page: PrivacyView, roles: [Role.OPERATOR, Role.AUDITOR] },
   { id: 'health', Page: HealthView, roles: [Role.PLATFORM_ADMINISTRATOR] },
   { id: 'configuration', Page: ConfigurationView, roles: [Role.PLATFORM_ADMINISTRATOR] },

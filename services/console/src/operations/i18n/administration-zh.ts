@@ -9,6 +9,7 @@ export const administrationZh: AdministrationTexts = {
   title: '管理',
   views: {
     keys: 'API 密钥',
+    curated: '人工回答',
     tenants: '租户',
     limits: '限额与预算',
     audit: '审计',

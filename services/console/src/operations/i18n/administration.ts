@@ -8,6 +8,7 @@ export const administrationEn = {
   title: 'Administration',
   views: {
     keys: 'API keys',
+    curated: 'Curated answers',
     tenants: 'Tenants',
     limits: 'Limits and budgets',
     audit: 'Audit',

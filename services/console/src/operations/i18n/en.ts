@@ -7,6 +7,7 @@ import type { Adapter } from '../sources/adapters.ts';
 import { administrationEn } from './administration.ts';
 import { conversationsEn } from './conversations-en.ts';
 import { costEn } from './cost.ts';
+import { curatedEn } from './curated.ts';
 import { evaluationEn } from './evaluation.ts';
 import { findingsEn } from './findings.ts';
 import { inboxEn } from './inbox.ts';
@@ -29,6 +30,7 @@ export const en = {
   evaluation: evaluationEn,
   trial: trialEn,
 
+  curated: curatedEn,
   inbox: inboxEn,
 
   conversations: conversationsEn,

@@ -6,6 +6,7 @@ import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { administrationZh } from './administration-zh.ts';
 import { conversationsZh } from './conversations-zh.ts';
 import { costZh } from './cost.ts';
+import { curatedZh } from './curated.ts';
 import type { OperationTexts } from './en.ts';
 import { evaluationZh } from './evaluation.ts';
 import { findingsZh } from './findings.ts';
@@ -29,6 +30,7 @@ export const zh: OperationTexts = {
   evaluation: evaluationZh,
   trial: trialZh,
 
+  curated: curatedZh,
   inbox: inboxZh,
 
   conversations: conversationsZh,
