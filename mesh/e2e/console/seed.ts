@@ -10,6 +10,7 @@ import { LimitService } from '#gen/ragmesh/accounts/v1/limit_pb.ts';
 import { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
 import { ChatService, FeedbackReason, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
@@ -100,6 +101,7 @@ export async function seed(edgeUrl: string, folder: string, clock: ReturnType<ty
   const client = <Desc extends DescService>(contract: Desc) => createClient(contract, transport);
   await seedQuestions(client(ChatService), edgeUrl, clock);
   clock.setDaysAgo(0);
+  await seedCurated(client(CuratedAnswerService));
   await seedAccounts(client);
   await seedEvaluation(client(EvaluationService));
   await seedHeldVersion(client(IndexerService));
@@ -174,6 +176,16 @@ function startedOf(answer: Awaited<ReturnType<typeof askWhole>>) {
   const started = answer.events.find(({ event }) => event.case === 'started')?.event;
   if (started?.case !== 'started') throw new Error('an answer has not started');
   return started.value;
+}
+
+async function seedCurated(curated: Client<typeof CuratedAnswerService>) {
+  const answers = [
+    [['Do you deliver to Norway?', 'delivery to Norway'], 'Not yet: we deliver to Germany, Austria and Switzerland.'],
+    [['圣诞节当天发货吗？'], '12 月 25 日和 26 日不发货，27 日起恢复。'],
+  ] as const;
+  for (const [questions, answer] of answers) {
+    await curated.putCuratedAnswer({ corpus: 'shop', questions: [...questions], answer }, as('operator'));
+  }
 }
 
 async function seedAccounts(client: <Desc extends DescService>(contract: Desc) => Client<Desc>) {

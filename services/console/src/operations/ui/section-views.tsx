@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components/Tabs';
 import { linkTo, type Section } from '../../state/sections.ts';
 import type { SectionProps } from '../section.ts';
@@ -23,13 +23,6 @@ interface SectionViewsProps {
 /** A section that is several views, each with an address. Shows the first one if the address names none of them; nothing without views. */
 export function SectionViews({ section, title, views, props }: SectionViewsProps) {
   const shown = views.find(({ id }) => id === props.parts[0]) ?? views[0];
-  const tabs = useRef<HTMLDivElement>(null);
-  const shownId = shown?.id;
-  // On a phone the tabs are wider than the page.
-  useEffect(() => {
-    if (shownId === undefined) return;
-    tabs.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }, [shownId]);
   if (shown === undefined) return null;
   return (
     <>
@@ -41,9 +34,15 @@ export function SectionViews({ section, title, views, props }: SectionViewsProps
           window.location.hash = linkTo(section, String(key));
         }}
       >
-        <TabList ref={tabs} className="tab-list" aria-label={title}>
+        <TabList className="tab-list" aria-label={title}>
           {views.map(({ id, name }) => (
-            <Tab key={id} id={id} className="tab" data-testid={`tab-${id}`}>
+            <Tab
+              key={id}
+              id={id}
+              ref={id === shown.id ? scrollToTab : undefined}
+              className="tab"
+              data-testid={`tab-${id}`}
+            >
               {name}
             </Tab>
           ))}
@@ -56,4 +55,9 @@ export function SectionViews({ section, title, views, props }: SectionViewsProps
       </Tabs>
     </>
   );
+}
+
+/** On a phone the tabs are wider than the page. */
+function scrollToTab(tab: HTMLElement | null): void {
+  tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
