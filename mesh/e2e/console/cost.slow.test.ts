@@ -109,7 +109,7 @@ test.runIf(chromium)('usage is shown by day and by name, and saved as CSV and FO
   expect(await accessibilityFaults(page)).toEqual([]);
   for (const [button, header] of [
     ['export-csv', 'day,model,user'],
-    ['export-focus', 'BilledCost,BillingCurrency'],
+    ['export-focus', 'BilledCost,BillingAccountId'],
   ] as const) {
     const download = page.waitForEvent('download');
     await page.getByTestId(button).click();
