@@ -79,7 +79,6 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
   let oauth = mcpSettings(config);
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
-  const admitted = (request: NodeRequest, admission: Admission) => noteAdmitted(accessLog, request, admission);
   const llm = optionalClients.llm();
   const chat = withRepeats(optionalClients.chat(), clock);
   const published = deps.published.map(({ contract, client }) =>
@@ -105,7 +104,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
         const admission = await admitCall(call, request, gate);
         if (admission === undefined) return;
         admissions.set(call, admission);
-        admitted(request, admission);
+        noteAdmitted(accessLog, request, admission);
       } catch (error) {
         if (error instanceof ConnectError) {
           for (const [name, value] of Object.entries(errorHeaders(error))) call.responseHeader.set(name, value);
@@ -116,7 +115,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
   });
   const admit: Admit = async (request, signal) => {
     const admission = await gate.admit(request, signal);
-    admitted(request, admission);
+    noteAdmitted(accessLog, request, admission);
     return admission;
   };
   const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock, ended: accessLog.ended };

@@ -97,6 +97,13 @@ describe('Markdown', () => {
     expect(blocks.length).toBeGreaterThan(1);
   });
 
+  test('a heading of a long file has the words of a link that is defined at its end, and keeps a footnote', async () => {
+    const filler = 'Text of the file.\n\n'.repeat(500);
+    const ends = '[1.2]: https://example.com/compare\n\n[^1]: https://example.com/note\n';
+    const { blocks } = await one('markdown', 'a.md', `## [1.2] - today[^1]\n\n${filler}${ends}`);
+    expect(blocks[0]?.heading).toBe('1.2 - today[^1]');
+  });
+
   test('marks without an end take a time that is linear in the text', async () => {
     for (const mark of ['*a_', '[', '**a **', '[a](<b>', '![a ', '<a ']) {
       const text = `${mark.repeat(20_000)}x`;

@@ -1,4 +1,4 @@
-import type { Heading, Nodes, RootContent, Table } from 'mdast';
+import type { Heading, Nodes, Root, RootContent, Table } from 'mdast';
 import { fromMarkdown, type Options } from 'mdast-util-from-markdown';
 import { gfmTableFromMarkdown } from 'mdast-util-gfm-table';
 import { toString as wordsOf } from 'mdast-util-to-string';
@@ -11,9 +11,9 @@ import { splitFrontMatter } from '../../../parse/front-matter.ts';
 import { addHtml } from '../../../parse/html/blocks.ts';
 import type { Parser } from '../../../parse/parser.ts';
 import { firstHeading, parseWhole } from '../../../parse/whole-document.ts';
-import { splitMarkdown } from './split.ts';
+import { type Piece, parseInPieces } from './pieces.ts';
 
-/** Target length of the pieces of a file, in UTF-16 code units: the parser's memory and time for pieces of 100,000 are 2.6 times as much. */
+/** Length of a piece, in UTF-16 code units: in pieces of 100,000, the parser takes 2.6 times as much CPU. */
 const pieceLength = 3_000;
 const parsedLengthMax = 2_000_000;
 /** Lines nested about 80 levels deep: the parser's time grows with more than the square of the depth. */
@@ -55,30 +55,33 @@ const parser: Parser = {
     const { values, body } = splitFrontMatter(read.text);
     const builder = createTextBuilder();
     const labels = definedLabels(body);
-    for (const piece of splitMarkdown(body, pieceLength)) addPiece(builder, piece, labels);
+    for (const piece of parseInPieces(body, parseBlocks, pieceLength)) addPiece(builder, piece, labels);
     const { text, blocks } = builder.finish();
     yield* parseWhole(file, { text, blocks, values, title: firstHeading(blocks) });
   },
 };
 
-/** Returns the labels of the link definitions of a text; they apply to all of it. */
+/** Returns the labels of the link definitions of a text; they apply to all of it. A label with a caret is a footnote's. */
 function definedLabels(text: string): ReadonlySet<string> {
-  const definitions = text.matchAll(/^ {0,3}\[([^[\]\n]{1,999})\]:/gm);
+  const definitions = text.matchAll(/^ {0,3}\[([^[\]\n^][^[\]\n]{0,998})\]:/gm);
   return new Set(Array.from(definitions, ([, label = '']) => label.trim().toLowerCase()));
 }
 
-function addPiece(builder: TextBuilder, piece: string, defined: ReadonlySet<string>): void {
-  if (piece.length > parsedLengthMax || deepLine.test(piece)) {
-    // Megabytes without a heading or an empty line, or nesting that no reader follows, are hardly Markdown, and the parser would take minutes.
-    for (const { kind, start, end } of blocksOfText(piece)) {
-      builder.add(kind === 'heading' ? 'paragraph' : kind, piece.slice(start, end));
+/** Returns `undefined` for what is hardly Markdown, for which the parser would take minutes: megabytes of one block, or nesting that no reader follows. */
+function parseBlocks(piece: string): Root | undefined {
+  if (piece.length > parsedLengthMax || deepLine.test(piece)) return undefined;
+  return fromMarkdown(piece, blocksOnly);
+}
+
+function addPiece(builder: TextBuilder, { text, nodes }: Piece, defined: ReadonlySet<string>): void {
+  if (nodes.length === 0) {
+    for (const { kind, start, end } of blocksOfText(text)) {
+      builder.add(kind === 'heading' ? 'paragraph' : kind, text.slice(start, end));
     }
-    return;
   }
-  const tree = fromMarkdown(piece, blocksOnly);
-  for (const node of tree.children) {
-    if (node.type === 'heading') builder.addHeading(node.depth, headingOf(node, piece, defined));
-    else addNode(builder, node, piece);
+  for (const node of nodes) {
+    if (node.type === 'heading') builder.addHeading(node.depth, headingOf(node, text, defined));
+    else addNode(builder, node, text);
   }
 }
 
