@@ -1,29 +1,15 @@
-import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
-import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+import { askWhole, startWholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, timeout } from './pages.ts';
+import { as, keysOf, useSite } from './site.ts';
 
 // What administrators and auditors do, in a real browser, over the whole mesh.
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
-    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 8 tests of the administration (no Chromium)\n');
-}
 
 const roles = {
   administrator: [Role.READER, Role.ADMINISTRATOR],
@@ -33,54 +19,29 @@ const roles = {
   operator: [Role.READER, Role.OPERATOR],
   reader: [Role.READER],
 };
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 const poll = { timeout, interval: 50 };
 const question = 'Where is the zebra kept at night?';
-let mesh: WholeMesh;
-let browser: Browser;
-let pages: Pages;
 
-beforeAll(async () => {
-  if (chromium === undefined) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  mesh = await startWholeMesh({
+const site = useSite('the administration', 8, () =>
+  startWholeMesh({
     sample: false,
     config: {
-      edge: {
-        apiKeys: Object.entries(roles).map(([id, granted]) => ({
-          id,
-          sha256: hash('sha256', id),
-          tenant: 'demo',
-          user: id,
-          groups: ['staff'],
-          roles: granted,
-        })),
-      },
+      edge: { apiKeys: keysOf(roles) },
       privacy: { retention: [{ tenant: 'demo', sessionsDays: 30 }] },
     },
-  });
-  browser = await launchChromium(chromium);
-  pages = createPages(browser, mesh.edgeUrl);
-  const chat = createClient(ChatService, transport());
+  }),
+);
+beforeAll(async () => {
+  if (site.chromium === undefined) return;
+  const chat = createClient(ChatService, site.transport());
   await askWhole(chat, { question, createSession: true }, as('reader'));
 });
-afterAll(async () => {
-  await browser?.close();
-  await mesh?.close();
-});
-afterEach(() => {
-  expect(pages?.problems ?? []).toEqual([]);
-});
 
-const transport = () => createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
-const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
-const callerOf = async (key: string) => (await createClient(CallerService, transport()).getCaller({}, as(key))).caller;
+const callerOf = async (key: string) =>
+  (await createClient(CallerService, site.transport()).getCaller({}, as(key))).caller;
 
-test.runIf(chromium)('a key is made with limits, works, is rotated with an overlap, and is revoked', async () => {
-  const page = await pages.open('#/administration/keys/new', { key: 'administrator' });
+test.runIf(site.chromium)('a key is made with limits, works, is rotated with an overlap, and is revoked', async () => {
+  const page = await site.pages.open('#/administration/keys/new', { key: 'administrator' });
   await page.getByTestId('key-name').fill('shop-bot');
   await page.getByTestId('key-groups').fill('staff');
   await page.getByTestId('key-addresses').fill('127.0.0.0/8 ::1');
@@ -97,7 +58,7 @@ test.runIf(chromium)('a key is made with limits, works, is rotated with an overl
       roles: [Role.READER],
     });
 
-  await page.goto(`${mesh.edgeUrl}/#/administration/keys`);
+  await page.goto(`${site.mesh.edgeUrl}/#/administration/keys`);
   await page.getByRole('row', { name: 'shop-bot' }).click();
   await page.getByTestId('rotate-key').click();
   await page.getByTestId('rotate-key-confirm').click();
@@ -131,10 +92,10 @@ test.runIf(chromium)('a key is made with limits, works, is rotated with an overl
     .toBe(false);
 });
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a limit is set, raised until a time, and the raise is ended; what applies is shown with its source',
   async () => {
-    const page = await pages.open('#/administration/limits', { key: 'finance' });
+    const page = await site.pages.open('#/administration/limits', { key: 'finance' });
     await page.getByTestId('limit-name').fill('reader');
     await page.getByTestId('edit-limit').first().click();
     await page.getByTestId('amount-cost_micros_per_day').fill('2.5');
@@ -163,8 +124,8 @@ test.runIf(chromium)(
   },
 );
 
-test.runIf(chromium)('a right that its maker lacks is refused, and the page says why', async () => {
-  const page = await pages.open('#/administration/keys/new', { key: 'administrator' });
+test.runIf(site.chromium)('a right that its maker lacks is refused, and the page says why', async () => {
+  const page = await site.pages.open('#/administration/keys/new', { key: 'administrator' });
   await page.getByTestId('key-name').fill('too-much');
   await page.getByTestId('key-groups').fill('board');
   await page.getByTestId('key-make').click();
@@ -172,28 +133,28 @@ test.runIf(chromium)('a right that its maker lacks is refused, and the page says
   expect(await page.getByTestId(`key-roles-${Role.AUDITOR}`).count()).toBe(0);
 });
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a platform administrator lists a tenant, opens break-glass access to it, and disables it',
   async () => {
-    const page = await pages.open('#/administration/tenants', { key: 'platform' });
+    const page = await site.pages.open('#/administration/tenants', { key: 'platform' });
     await page.getByTestId('new-tenant').click();
     await page.getByTestId('tenant-name').fill('bolt');
     await page.getByTestId('new-tenant-confirm').click();
     await page.getByTestId('tenants').getByText('bolt').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
 
-    await page.goto(`${mesh.edgeUrl}/#/administration/keys/new`);
+    await page.goto(`${site.mesh.edgeUrl}/#/administration/keys/new`);
     await page.getByTestId('key-name').fill('help-bolt');
     await page.getByTestId('key-of-tenant').fill('bolt');
     await page.getByTestId('key-reason').fill('their search returns nothing, case 41');
     await page.getByTestId('key-make').click();
     const secret = (await page.getByTestId('secret-text').textContent()) ?? '';
     await expect.poll(() => callerOf(secret).catch(() => undefined), poll).toMatchObject({ tenant: 'bolt' });
-    await page.goto(`${mesh.edgeUrl}/#/administration/keys/of/bolt`);
+    await page.goto(`${site.mesh.edgeUrl}/#/administration/keys/of/bolt`);
     await page.getByTestId('keys').getByText('Break-glass access').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
 
-    await page.goto(`${mesh.edgeUrl}/#/administration/tenants`);
+    await page.goto(`${site.mesh.edgeUrl}/#/administration/tenants`);
     await page.getByTestId('disable-tenant').click();
     await page.getByTestId('disable-tenant-confirm').click();
     await page.getByTestId('enable-tenant').waitFor();
@@ -210,15 +171,15 @@ test.runIf(chromium)(
   },
 );
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'an administrator of the installation sees how it does, and what is configured by whom',
   async () => {
-    const page = await pages.open('#/administration/health', { key: 'platform' });
+    const page = await site.pages.open('#/administration/health', { key: 'platform' });
     await page.getByTestId('verdict').getByText('Every service can serve').waitFor();
     await page.getByTestId('processes').getByText('retrieval').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
 
-    await page.goto(`${mesh.edgeUrl}/#/administration/configuration`);
+    await page.goto(`${site.mesh.edgeUrl}/#/administration/configuration`);
     await page.getByTestId('setting-search').fill('sessions_days');
     const row = page.getByRole('row', { name: 'privacy.retention[0].sessions_days' });
     await row.getByText('File').waitFor();
@@ -226,19 +187,19 @@ test.runIf(chromium)(
     await page.getByTestId('setting-search').fill('api_keys sha256');
     await page.getByTestId('setting-count').getByText('6 settings').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
-    const { text } = await pages.seenBy('platform', '#/administration/configuration');
+    const { text } = await site.pages.seenBy('platform', '#/administration/configuration');
     expect(text).toContain('rerank_candidates');
     for (const key of Object.keys(roles)) expect(text, key).not.toContain(hash('sha256', key));
     for (const key of ['administrator', 'auditor', 'operator', 'reader']) {
-      const seen = await pages.seenBy(key, '#/administration/configuration');
+      const seen = await site.pages.seenBy(key, '#/administration/configuration');
       expect(seen.tabs, key).not.toContain('Configuration');
       expect(seen.text, key).not.toContain('rerank_candidates');
     }
   },
 );
 
-test.runIf(chromium)('an auditor finds an answer and its sources, verifies the chain, and saves it', async () => {
-  const page = await pages.open('#/administration/audit', { key: 'auditor' });
+test.runIf(site.chromium)('an auditor finds an answer and its sources, verifies the chain, and saves it', async () => {
+  const page = await site.pages.open('#/administration/audit', { key: 'auditor' });
   await page.getByTestId('entries').getByText(question).waitFor();
   await page.getByTestId('verify-chain').click();
   await page.getByTestId('chain').getByText('intact').waitFor();
@@ -255,10 +216,10 @@ test.runIf(chromium)('an auditor finds an answer and its sources, verifies the c
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 
-test.runIf(chromium)('a hold keeps a user, and without it an erasure ends with a receipt', async () => {
-  const chat = createClient(ChatService, transport());
+test.runIf(site.chromium)('a hold keeps a user, and without it an erasure ends with a receipt', async () => {
+  const chat = createClient(ChatService, site.transport());
   await askWhole(chat, { question: 'Hello?', createSession: true }, as('administrator'));
-  const page = await pages.open('#/administration/privacy', { key: 'operator' });
+  const page = await site.pages.open('#/administration/privacy', { key: 'operator' });
   await page.getByText('30 days').waitFor();
   await page.getByTestId('new-hold').click();
   await page.getByTestId('hold-user').fill('administrator');
@@ -282,20 +243,20 @@ test.runIf(chromium)('a hold keeps a user, and without it an erasure ends with a
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 
-test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
-  expect((await pages.seenBy('auditor', '#/administration/audit')).text).toContain('zebra');
-  expect(await pages.seenBy('administrator', '#/administration/audit')).toMatchObject({
+test.runIf(site.chromium)('each role sees its views, and what it may not see is in no response', async () => {
+  expect((await site.pages.seenBy('auditor', '#/administration/audit')).text).toContain('zebra');
+  expect(await site.pages.seenBy('administrator', '#/administration/audit')).toMatchObject({
     tabs: ['API keys', 'Limits and budgets'],
   });
-  expect((await pages.seenBy('platform', '#/administration')).tabs).toEqual([
+  expect((await site.pages.seenBy('platform', '#/administration')).tabs).toEqual([
     ...['API keys', 'Tenants', 'Limits and budgets', 'Health', 'Configuration'],
   ]);
   for (const key of ['administrator', 'platform', 'operator', 'reader']) {
-    expect((await pages.seenBy(key, '#/administration/audit')).text, key).not.toContain('zebra');
+    expect((await site.pages.seenBy(key, '#/administration/audit')).text, key).not.toContain('zebra');
   }
   // Changes of keys are entries of the audit, so an auditor knows their names.
   for (const key of ['operator', 'reader']) {
-    const { tabs, text } = await pages.seenBy(key, '#/administration/keys');
+    const { tabs, text } = await site.pages.seenBy(key, '#/administration/keys');
     expect(tabs, key).not.toContain('API keys');
     expect(text, key).not.toContain('shop-bot');
   }

@@ -1,31 +1,16 @@
-import { execFile } from 'node:child_process';
-import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { type ScriptedModel, startScriptedModel } from '../testing/scripted-model.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+import { askWhole, startWholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, timeout } from './pages.ts';
+import { as, keysOf, useSite } from './site.ts';
 
 // Models and cost, and evaluation, in a real browser, over the whole mesh with the sample.
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
-    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 7 tests of cost and evaluation (no Chromium)\n');
-}
 
 const roles = {
   finance: [Role.READER, Role.AUDITOR],
@@ -33,31 +18,16 @@ const roles = {
   both: [Role.READER, Role.OPERATOR, Role.AUDITOR, Role.MODEL_USER],
   reader: [Role.READER],
 };
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-let mesh: WholeMesh;
 let model: ScriptedModel;
-let browser: Browser;
-let pages: Pages;
 
-beforeAll(async () => {
-  if (chromium === undefined) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
+afterAll(async () => {
+  await model?.[Symbol.asyncDispose]();
+});
+const site = useSite('cost and evaluation', 7, async () => {
   model = await startScriptedModel();
-  mesh = await startWholeMesh({
+  return startWholeMesh({
     config: {
-      edge: {
-        apiKeys: Object.entries(roles).map(([id, granted]) => ({
-          id,
-          sha256: hash('sha256', id),
-          tenant: 'demo',
-          user: id,
-          groups: ['staff', 'merchant'],
-          roles: granted,
-        })),
-      },
+      edge: { apiKeys: keysOf(roles, ['staff', 'merchant']) },
       llmGateway: {
         models: [
           { adapter: 'extractive', name: 'quotes' },
@@ -69,26 +39,19 @@ beforeAll(async () => {
       evaluation: { nightly: { suites: [{ tenant: 'demo', dataSet: 'help' }] } },
     } as never,
   });
-  browser = await launchChromium(chromium);
-  pages = createPages(browser, mesh.edgeUrl);
-  const chat = createClient(ChatService, createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }));
+});
+beforeAll(async () => {
+  if (site.chromium === undefined) return;
+  const chat = createClient(ChatService, site.transport());
   const question = 'How long do I have to send back unwashed bedding?';
   for (let again = 0; again < 2; again++) {
-    await askWhole(chat, { question }, { headers: { authorization: 'Bearer both' } });
+    await askWhole(chat, { question }, as('both'));
   }
-  await askWhole(chat, { question, model: 'writer' }, { headers: { authorization: 'Bearer both' } });
-});
-afterAll(async () => {
-  await browser?.close();
-  await mesh?.close();
-  await model?.[Symbol.asyncDispose]();
-});
-afterEach(() => {
-  expect(pages?.problems ?? []).toEqual([]);
+  await askWhole(chat, { question, model: 'writer' }, as('both'));
 });
 
-test.runIf(chromium)('usage is shown by day and by name, and saved as CSV and FOCUS', async () => {
-  const page = await pages.open('#/cost/usage/30/user/tokens', { key: 'finance' });
+test.runIf(site.chromium)('usage is shown by day and by name, and saved as CSV and FOCUS', async () => {
+  const page = await site.pages.open('#/cost/usage/30/user/tokens', { key: 'finance' });
   await page.getByTestId('usage-table').getByText('both').first().waitFor();
   await page.getByTestId('usage-totals').getByText('$').first().waitFor();
   await page.getByTestId('usage-totals').getByText('33.3% from the cache').waitFor();
@@ -120,11 +83,11 @@ test.runIf(chromium)('usage is shown by day and by name, and saved as CSV and FO
   await page.getByTestId('usage-table').getByText('Answers').first().waitFor();
 });
 
-test.runIf(chromium)("budgets say what is left, and a provider's file is compared", async () => {
-  const page = await pages.open('#/cost/limits', { key: 'finance' });
+test.runIf(site.chromium)("budgets say what is left, and a provider's file is compared", async () => {
+  const page = await site.pages.open('#/cost/limits', { key: 'finance' });
   await page.getByTestId('limits').getByText('Money a month').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
-  await page.goto(`${mesh.edgeUrl}/#/cost/reconcile`);
+  await page.goto(`${site.mesh.edgeUrl}/#/cost/reconcile`);
   const chooser = page.waitForEvent('filechooser');
   await page.getByTestId('choose-csv').click();
   const day = new Date().toISOString().slice(0, 10);
@@ -135,49 +98,49 @@ test.runIf(chromium)("budgets say what is left, and a provider's file is compare
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 
-test.runIf(chromium)('an operator sees the health and prices of models', async () => {
-  const page = await pages.open('#/cost/targets', { key: 'operator' });
+test.runIf(site.chromium)('an operator sees the health and prices of models', async () => {
+  const page = await site.pages.open('#/cost/targets', { key: 'operator' });
   await page.getByTestId('targets').getByText('Healthy').first().waitFor();
   await page.getByTestId('targets').getByText('$10.00 in, $30.00 out').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 
-test.runIf(chromium)('questions of production become a set, and two ways to search are compared on it', async () => {
-  const page = await pages.open('#/evaluation/sets', { key: 'both' });
-  await page.getByTestId('set-name').fill('help');
-  await page.getByTestId('load-questions').click();
-  await page.getByText('unwashed bedding').click();
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.getByTestId('add-questions').click();
-  await page.getByTestId('data-sets').getByText('help').waitFor();
-  await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
-  await page.getByTestId('compare-run').click();
-  await page.getByTestId('compared').getByText('nDCG@10').waitFor({ timeout });
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
-  await page.getByTestId('runs').getByText('help').first().waitFor();
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.goto(`${mesh.edgeUrl}/#/evaluation/suites`);
-  await page.getByTestId('suite').getByText('Has not run yet').waitFor();
-  expect(await accessibilityFaults(page)).toEqual([]);
-});
+test.runIf(site.chromium)(
+  'questions of production become a set, and two ways to search are compared on it',
+  async () => {
+    const page = await site.pages.open('#/evaluation/sets', { key: 'both' });
+    await page.getByTestId('set-name').fill('help');
+    await page.getByTestId('load-questions').click();
+    await page.getByText('unwashed bedding').click();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('add-questions').click();
+    await page.getByTestId('data-sets').getByText('help').waitFor();
+    await page.goto(`${site.mesh.edgeUrl}/#/evaluation/compare`);
+    await page.getByTestId('compare-run').click();
+    await page.getByTestId('compared').getByText('nDCG@10').waitFor({ timeout });
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.goto(`${site.mesh.edgeUrl}/#/evaluation/compare`);
+    await page.getByTestId('runs').getByText('help').first().waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.goto(`${site.mesh.edgeUrl}/#/evaluation/suites`);
+    await page.getByTestId('suite').getByText('Has not run yet').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+  },
+);
 
-test.runIf(chromium)('a comparison runs on when its page is left, and is cancelled from it', async () => {
-  const evaluation = createClient(
-    EvaluationService,
-    createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }),
-  );
+test.runIf(site.chromium)('a comparison runs on when its page is left, and is cancelled from it', async () => {
+  const evaluation = createClient(EvaluationService, site.transport());
   const add = async (dataSet: string, batch = 0) => {
     const queries = Array.from({ length: 1000 }, (_, at) => ({
       queryId: `${batch} ${at}`,
       text: 'send back unwashed bedding',
       judgements: [{ documentId: 'returns.md', grade: 1 }],
     }));
-    await evaluation.addQueries({ dataSet, queries }, { headers: { authorization: 'Bearer both' } });
+    await evaluation.addQueries({ dataSet, queries }, as('both'));
   };
   /** Starts a comparison, and leaves its page; returns its address. */
   const startAndLeave = async (dataSet: string) => {
-    const page = await pages.open('#/evaluation/compare', { key: 'both' });
+    const page = await site.pages.open('#/evaluation/compare', { key: 'both' });
     await page.getByTestId('compare-set').getByRole('button').click();
     await page.getByRole('option', { name: dataSet, exact: true }).click();
     await page.getByTestId('compare-run').click();
@@ -189,56 +152,59 @@ test.runIf(chromium)('a comparison runs on when its page is left, and is cancell
   await add('many');
   for (let batch = 0; batch < 5; batch++) await add('endless', batch);
   await startAndLeave('many');
-  let page = await pages.open('#/evaluation/compare', { key: 'both' });
+  let page = await site.pages.open('#/evaluation/compare', { key: 'both' });
   const row = page.getByTestId('comparisons').getByRole('row', { name: 'many' });
   await row.getByText('2,000 of 2,000').waitFor({ timeout });
   expect(await accessibilityFaults(page)).toEqual([]);
   await row.getByRole('link').click();
   await page.getByTestId('compared').getByText('nDCG@10').waitFor();
 
-  page = await pages.open(await startAndLeave('endless'), { key: 'both' });
+  page = await site.pages.open(await startAndLeave('endless'), { key: 'both' });
   await page.getByTestId('cancel-comparison').click();
   await page.getByTestId('cancel-comparison-confirm').click();
   await page.getByTestId('comparison').getByText('Cancelled').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 
-test.runIf(chromium)('other suites run from the page, and runs of each suite have figures of their own', async () => {
-  const transport = createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
-  const queries = [
-    { queryId: 'hello', text: 'Hello!', act: { act: ConversationAct.GREETING } },
-    { queryId: 'bedding', text: 'Can I send back unwashed bedding?', act: { act: ConversationAct.COMPLAINT } },
-  ];
-  const options = { headers: { authorization: 'Bearer both' } };
-  await createClient(EvaluationService, transport).addQueries({ dataSet: 'acts', queries }, options);
-  const page = await pages.open('#/evaluation/compare', { key: 'both' });
-  const choose = async (field: string, name: string) => {
-    await page.getByTestId(field).getByRole('button').click();
-    await page.getByRole('option', { name, exact: true }).click();
-  };
-  await choose('compare-set', 'acts');
-  await choose('compare-suite', 'Router');
-  await page.getByTestId('compare-run').click();
-  await page.getByTestId('compared').getByText('Right act').first().waitFor({ timeout });
-  await page.getByTestId('not-right').getByText('unwashed bedding').waitFor();
-  expect(await page.getByTestId('not-right').getByText('Hello!').count()).toBe(0);
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
-  const ofRouter = page.getByTestId('runs').filter({ hasText: 'Right act' });
-  await ofRouter.getByText('acts').waitFor();
-  expect(await ofRouter.getByText('nDCG@10').count()).toBe(0);
-  expect(await accessibilityFaults(page)).toEqual([]);
-});
+test.runIf(site.chromium)(
+  'other suites run from the page, and runs of each suite have figures of their own',
+  async () => {
+    const transport = site.transport();
+    const queries = [
+      { queryId: 'hello', text: 'Hello!', act: { act: ConversationAct.GREETING } },
+      { queryId: 'bedding', text: 'Can I send back unwashed bedding?', act: { act: ConversationAct.COMPLAINT } },
+    ];
+    const options = as('both');
+    await createClient(EvaluationService, transport).addQueries({ dataSet: 'acts', queries }, options);
+    const page = await site.pages.open('#/evaluation/compare', { key: 'both' });
+    const choose = async (field: string, name: string) => {
+      await page.getByTestId(field).getByRole('button').click();
+      await page.getByRole('option', { name, exact: true }).click();
+    };
+    await choose('compare-set', 'acts');
+    await choose('compare-suite', 'Router');
+    await page.getByTestId('compare-run').click();
+    await page.getByTestId('compared').getByText('Right act').first().waitFor({ timeout });
+    await page.getByTestId('not-right').getByText('unwashed bedding').waitFor();
+    expect(await page.getByTestId('not-right').getByText('Hello!').count()).toBe(0);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.goto(`${site.mesh.edgeUrl}/#/evaluation/compare`);
+    const ofRouter = page.getByTestId('runs').filter({ hasText: 'Right act' });
+    await ofRouter.getByText('acts').waitFor();
+    expect(await ofRouter.getByText('nDCG@10').count()).toBe(0);
+    expect(await accessibilityFaults(page)).toEqual([]);
+  },
+);
 
-test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
-  const finance = await pages.seenBy('finance', '#/cost/usage');
+test.runIf(site.chromium)('each role sees its views, and what it may not see is in no response', async () => {
+  const finance = await site.pages.seenBy('finance', '#/cost/usage');
   expect(finance.tabs).toEqual(['Usage', 'Limits and budgets', 'Reconciliation']);
   expect(finance.text).toContain('promptTokens');
-  const operator = await pages.seenBy('operator', '#/cost/usage');
+  const operator = await site.pages.seenBy('operator', '#/cost/usage');
   expect(operator.tabs).toEqual(['Models']);
   expect(operator.text).not.toContain('promptTokens');
-  const reader = await pages.seenBy('reader', '#/cost/usage');
+  const reader = await site.pages.seenBy('reader', '#/cost/usage');
   expect(reader.tabs).toEqual([]);
   expect(reader.text).not.toContain('quotes');
-  expect((await pages.seenBy('finance', '#/evaluation')).tabs).toEqual([]);
+  expect((await site.pages.seenBy('finance', '#/evaluation')).tabs).toEqual([]);
 });

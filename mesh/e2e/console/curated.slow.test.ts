@@ -1,76 +1,28 @@
-import { execFile } from 'node:child_process';
-import { hash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+import { askWhole, startWholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, timeout } from './pages.ts';
+import { as, keysOf, useSite } from './site.ts';
 
 // Curated answers in a real browser, over the whole mesh.
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
-    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 2 tests of curated answers (no Chromium)\n');
-}
 
 const keys = {
   operator: [Role.READER, Role.OPERATOR],
   administrator: [Role.READER, Role.ADMINISTRATOR],
   reader: [Role.READER],
 };
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-let mesh: WholeMesh;
-let browser: Browser;
-let pages: Pages;
 
-beforeAll(async () => {
-  if (chromium === undefined) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  mesh = await startWholeMesh({
-    config: {
-      edge: {
-        apiKeys: Object.entries(keys).map(([id, roles]) => ({
-          id,
-          sha256: hash('sha256', id),
-          tenant: 'demo',
-          groups: ['staff'],
-          roles,
-        })),
-      },
-    },
-  });
-  browser = await launchChromium(chromium);
-  pages = createPages(browser, mesh.edgeUrl);
-});
-afterAll(async () => {
-  await browser?.close();
-  await mesh?.close();
-});
-afterEach(() => {
-  expect(pages?.problems ?? []).toEqual([]);
-});
+const site = useSite('curated answers', 2, () => startWholeMesh({ config: { edge: { apiKeys: keysOf(keys) } } }));
 
-const transport = () => createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
-const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 const question = 'Do you sell gift wrap for surfboards?';
-const textOf = async () => (await askWhole(createClient(ChatService, transport()), { question }, as('reader'))).text;
+const textOf = async () =>
+  (await askWhole(createClient(ChatService, site.transport()), { question }, as('reader'))).text;
 
-test.runIf(chromium)('a curated answer is written, changed and withdrawn, and its versions stay', async () => {
-  const page = await pages.open('#/administration/curated', { key: 'operator' });
+test.runIf(site.chromium)('a curated answer is written, changed and withdrawn, and its versions stay', async () => {
+  const page = await site.pages.open('#/administration/curated', { key: 'operator' });
   await page.getByText('No curated answers yet').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByTestId('new-curated').click();
@@ -86,7 +38,7 @@ test.runIf(chromium)('a curated answer is written, changed and withdrawn, and it
   await page.getByTestId('curated-versions').getByText('free of charge').waitFor();
   await expect.poll(textOf, { timeout, interval: 200 }).toContain('free of charge');
 
-  await page.goto(`${mesh.edgeUrl}/#/administration/curated`);
+  await page.goto(`${site.mesh.edgeUrl}/#/administration/curated`);
   await page.getByRole('row', { name: question }).click();
   await page.getByTestId('withdraw-curated').click();
   expect(await accessibilityFaults(page)).toEqual([]);
@@ -96,15 +48,15 @@ test.runIf(chromium)('a curated answer is written, changed and withdrawn, and it
   await expect.poll(textOf, { timeout, interval: 200 }).not.toContain('free of charge');
 });
 
-test.runIf(chromium)('only operators see them', async () => {
-  const { answer } = await createClient(CuratedAnswerService, transport()).putCuratedAnswer(
+test.runIf(site.chromium)('only operators see them', async () => {
+  const { answer } = await createClient(CuratedAnswerService, site.transport()).putCuratedAnswer(
     { corpus: 'help', questions: ['What is the pelican code?'], answer: 'FEATHER9' },
     as('operator'),
   );
-  expect((await pages.seenBy('operator', '#/administration/curated')).text).toContain('FEATHER9');
+  expect((await site.pages.seenBy('operator', '#/administration/curated')).text).toContain('FEATHER9');
   for (const key of ['administrator', 'reader']) {
     for (const address of ['#/administration/curated', `#/administration/curated/answer/${answer?.id}`]) {
-      const seen = await pages.seenBy(key, address);
+      const seen = await site.pages.seenBy(key, address);
       expect(seen.tabs, key).not.toContain('Curated answers');
       expect(seen.text, key).not.toContain('FEATHER9');
     }

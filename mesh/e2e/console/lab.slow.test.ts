@@ -1,73 +1,26 @@
-import { execFile } from 'node:child_process';
-import { hash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { AuditService, ChangeAction } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Verdict } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
-import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages } from './pages.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults } from './pages.ts';
+import { as, keysOf, useSite } from './site.ts';
 
 // The search lab in a real browser, over the whole mesh.
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
-    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 3 tests of the search lab (no Chromium)\n');
-}
 
 const keys = {
   operator: [Role.READER, Role.EDITOR, Role.OPERATOR],
   auditor: [Role.AUDITOR],
   reader: [Role.READER],
 };
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-let mesh: WholeMesh;
-let browser: Browser;
-let pages: Pages;
 
-beforeAll(async () => {
-  if (chromium === undefined) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  mesh = await startWholeMesh({
-    config: {
-      edge: {
-        apiKeys: Object.entries(keys).map(([id, roles]) => ({
-          id,
-          sha256: hash('sha256', id),
-          tenant: 'demo',
-          groups: ['staff'],
-          roles,
-        })),
-      },
-    },
-  });
-  browser = await launchChromium(chromium);
-  pages = createPages(browser, mesh.edgeUrl);
-});
-afterAll(async () => {
-  await browser?.close();
-  await mesh?.close();
-});
-afterEach(() => {
-  expect(pages?.problems ?? []).toEqual([]);
-});
+const site = useSite('the search lab', 3, () => startWholeMesh({ config: { edge: { apiKeys: keysOf(keys) } } }));
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   '"Why?" of an answer shows its passages at every stage, at the versions it was made from',
   async () => {
-    const page = await pages.open('#', { key: 'operator' });
+    const page = await site.pages.open('#', { key: 'operator' });
     await page.getByTestId('question').fill('How long do I have to send back unwashed bedding?');
     await page.keyboard.press('Enter');
     const turn = page.getByTestId('turn').and(page.locator('[data-phase="done"]'));
@@ -87,10 +40,10 @@ test.runIf(chromium)(
   },
 );
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a view as a customer shows what the customer finds, why a document is not there, and is in the audit',
   async () => {
-    const page = await pages.open('#/lab', { key: 'operator' });
+    const page = await site.pages.open('#/lab', { key: 'operator' });
     await page.getByTestId('lab-question').fill('goodwill refund limit of an L1 agent');
     await page.getByTestId('lab-run').click();
     await page.getByTestId('candidates').waitFor();
@@ -110,17 +63,17 @@ test.runIf(chromium)(
     await page.getByTestId('remedy-grant').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
 
-    const audit = createClient(AuditService, createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }));
+    const audit = createClient(AuditService, site.transport());
     const looks = [];
-    const options = { headers: { authorization: 'Bearer auditor' } };
+    const options = as('auditor');
     for await (const { entry } of audit.queryAudit({ onlyChanges: true }, options)) looks.push(entry?.record?.change);
     expect(looks.every((look) => look?.action === ChangeAction.VIEWED_AS && look.resource === 'carl')).toBe(true);
     expect(looks.map((look) => look?.reason)).toContain('ticket 7');
   },
 );
 
-test.runIf(chromium)('a reader sees no lab, and calls none of its rpcs', async () => {
-  const page = await pages.open('#/lab/q%3Dbedding', { key: 'reader' });
+test.runIf(site.chromium)('a reader sees no lab, and calls none of its rpcs', async () => {
+  const page = await site.pages.open('#/lab/q%3Dbedding', { key: 'reader' });
   const calls: string[] = [];
   page.on('request', (request) => calls.push(new URL(request.url()).pathname));
   await page.reload();

@@ -1,46 +1,15 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { GateMode, VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
-import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
-import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, timeout } from './pages.ts';
+import { as, useSite } from './site.ts';
 
 // The loop that keeps answers right, in a real browser over the whole mesh: a gap in the documents is found, closed, and shown to be closed.
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
-    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 4 tests of the inbox (no Chromium)\n');
-}
-
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-let mesh: WholeMesh;
-let browser: Browser;
-let pages: Pages;
-
-beforeAll(async () => {
-  if (chromium === undefined) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  mesh = await startWholeMesh();
-  browser = await launchChromium(chromium);
-  pages = createPages(browser, mesh.edgeUrl);
-});
-afterAll(async () => {
-  await browser?.close();
-  await mesh?.close();
-});
+const site = useSite('the inbox', 4, () => startWholeMesh());
 
 /** Asks on the page, and returns the answer. */
 async function ask(page: Page, question: string): Promise<Locator> {
@@ -92,8 +61,8 @@ async function resolve(page: Page, question: string): Promise<Locator> {
   return ask(page, question);
 }
 
-test.runIf(chromium)('a refused question is found in the inbox, answered, asked again and resolved', async () => {
-  const page = await pages.open('#');
+test.runIf(site.chromium)('a refused question is found in the inbox, answered, asked again and resolved', async () => {
+  const page = await site.pages.open('#');
   await findGap(page, ['Do you rent out telescopes?', 'do you rent telescopes out']);
   const topic = page.url();
   await page
@@ -114,17 +83,17 @@ test.runIf(chromium)('a refused question is found in the inbox, answered, asked 
   await answered(page).nth(1).waitFor();
   expect(await (await resolve(page, 'Do you rent out telescopes?')).textContent()).toContain('tried in the shop');
   // The search lab says that no search is made for it.
-  await page.goto(`${mesh.edgeUrl}/#/lab/${encodeURIComponent('q=do you rent out telescopes')}`);
+  await page.goto(`${site.mesh.edgeUrl}/#/lab/${encodeURIComponent('q=do you rent out telescopes')}`);
   await page.getByTestId('is-curated').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
-  expect(pages.problems).toEqual([]);
+  expect(site.pages.problems).toEqual([]);
 });
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a document is drafted for a topic, passes the gate, becomes live, and answers its questions',
   async () => {
     const startedAt = Date.now();
-    const page = await pages.open('#');
+    const page = await site.pages.open('#');
     const questions = ['Can I get a birdhouse repaired?', 'can i get birdhouses repaired'];
     await findGap(page, questions);
     await publishDocument(
@@ -153,16 +122,16 @@ test.runIf(chromium)(
       'Repair of birdhouses',
     );
     process.stdout.write(`the loop with a document: ${Math.round((Date.now() - startedAt) / 1000)} s\n`);
-    expect(pages.problems).toEqual([]);
+    expect(site.pages.problems).toEqual([]);
   },
 );
 
-test.runIf(chromium)('a gate holds a drafted document until an operator approves its version', async () => {
-  const page = await pages.open('#');
+test.runIf(site.chromium)('a gate holds a drafted document until an operator approves its version', async () => {
+  const page = await site.pages.open('#');
   const questions = ['Are the yurts waterproof?', 'is a yurt waterproof'];
   await findGap(page, questions);
   const topic = page.url();
-  await page.goto(`${mesh.edgeUrl}/#/quality/gate/shop`);
+  await page.goto(`${site.mesh.edgeUrl}/#/quality/gate/shop`);
   await page.getByTestId('trial-canary').fill('0');
   await page.getByTestId('trial-shadow').fill('10');
   await page.getByTestId('gate-save').click();
@@ -170,7 +139,7 @@ test.runIf(chromium)('a gate holds a drafted document until an operator approves
   await page.goto(topic);
   await page.getByTestId('draft-tab-document').click();
   await page.getByTestId('draft-text').fill('Yurts: ask the workshop.');
-  await page.goto(`${mesh.edgeUrl}/#/inbox`);
+  await page.goto(`${site.mesh.edgeUrl}/#/inbox`);
   await page.getByTestId('topics').waitFor();
   await page.goBack();
   // The tab with the draft is open.
@@ -191,42 +160,45 @@ test.runIf(chromium)('a gate holds a drafted document until an operator approves
   await page.getByTestId('publication-live').waitFor();
   await answered(page).nth(1).waitFor();
   expect(await (await resolve(page, questions[0] as string)).textContent()).toContain('waterproof');
-  expect(pages.problems).toEqual([]);
+  expect(site.pages.problems).toEqual([]);
 });
 
-test.runIf(chromium)('a gate holds a drafted document that takes the place of what judged questions need', async () => {
-  const transport = createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
-  const options = { headers: { authorization: `Bearer ${mesh.devKey}` } };
-  const wordings = [
-    'How long do I have to send back unwashed bedding?',
-    'Can unwashed bedding be sent back?',
-    'Until when may I return bedding that is unwashed?',
-    'Return of bedding, unwashed: how many days?',
-    'Is unwashed bedding taken back?',
-    'Time to send back bedding',
-  ];
-  const queries = wordings.map((text, at) => ({
-    queryId: String(at),
-    text,
-    judgements: [{ documentId: 'en/returns.md', grade: 1 }],
-  }));
-  await createClient(EvaluationService, transport).addQueries({ dataSet: 'bedding', queries }, options);
-  const gate = { mode: GateMode.JUDGED, dataSets: ['bedding'] };
-  await createClient(VersionGateService, transport).putGate({ corpus: 'shop', gate }, options);
-  const page = await pages.open('#');
-  await findGap(page, ['Do you repair hammocks?', 'do you repair a hammock']);
-  await publishDocument(page, 'Bedding', wordings.map((wording) => `${wording} Ask the desk.`).join('\n\n'));
-  await page.getByTestId('publication-held').waitFor();
-  await page.getByTestId('gate-report').getByText('nDCG@10').first().waitFor();
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.getByTestId('reject-version').click();
-  await page.getByTestId('decision-comment').fill('it answers nothing');
-  await page.getByTestId('reject-version-confirm').click();
-  await page.getByTestId('publication-held').waitFor({ state: 'detached' });
-  await page.getByTestId('section-ask').click();
-  await page.getByTestId('new-session').click();
-  await expect.poll(() => page.getByTestId('turn').count(), { timeout }).toBe(0);
-  await ask(page, wordings[0] as string);
-  expect(await page.getByTestId('turn').last().getByTestId('source-1').textContent()).not.toContain('Ask the desk');
-  expect(pages.problems).toEqual([]);
-});
+test.runIf(site.chromium)(
+  'a gate holds a drafted document that takes the place of what judged questions need',
+  async () => {
+    const transport = site.transport();
+    const options = as(site.mesh.devKey);
+    const wordings = [
+      'How long do I have to send back unwashed bedding?',
+      'Can unwashed bedding be sent back?',
+      'Until when may I return bedding that is unwashed?',
+      'Return of bedding, unwashed: how many days?',
+      'Is unwashed bedding taken back?',
+      'Time to send back bedding',
+    ];
+    const queries = wordings.map((text, at) => ({
+      queryId: String(at),
+      text,
+      judgements: [{ documentId: 'en/returns.md', grade: 1 }],
+    }));
+    await createClient(EvaluationService, transport).addQueries({ dataSet: 'bedding', queries }, options);
+    const gate = { mode: GateMode.JUDGED, dataSets: ['bedding'] };
+    await createClient(VersionGateService, transport).putGate({ corpus: 'shop', gate }, options);
+    const page = await site.pages.open('#');
+    await findGap(page, ['Do you repair hammocks?', 'do you repair a hammock']);
+    await publishDocument(page, 'Bedding', wordings.map((wording) => `${wording} Ask the desk.`).join('\n\n'));
+    await page.getByTestId('publication-held').waitFor();
+    await page.getByTestId('gate-report').getByText('nDCG@10').first().waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('reject-version').click();
+    await page.getByTestId('decision-comment').fill('it answers nothing');
+    await page.getByTestId('reject-version-confirm').click();
+    await page.getByTestId('publication-held').waitFor({ state: 'detached' });
+    await page.getByTestId('section-ask').click();
+    await page.getByTestId('new-session').click();
+    await expect.poll(() => page.getByTestId('turn').count(), { timeout }).toBe(0);
+    await ask(page, wordings[0] as string);
+    expect(await page.getByTestId('turn').last().getByTestId('source-1').textContent()).not.toContain('Ask the desk');
+    expect(site.pages.problems).toEqual([]);
+  },
+);

@@ -1,33 +1,19 @@
-import { execFile } from 'node:child_process';
-import { hash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
-import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { writePdf } from '../../../services/indexer/testing/pdf/pdf-writer.ts';
 import { linesAt } from '../../../services/indexer/testing/pdf/read-made-pdf.ts';
-import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
-import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, timeout } from './pages.ts';
+import { as, keysOf, useSite } from './site.ts';
 
 // What knowledge managers and operators do, in a real browser, over the whole mesh.
-
-vi.setConfig({ testTimeout: 240_000 });
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
-    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 10 tests of the sections of the console (no Chromium)\n');
-}
 
 const roles = {
   manager: [Role.READER, Role.EDITOR, Role.OPERATOR],
@@ -35,48 +21,22 @@ const roles = {
   reader: [Role.READER],
 };
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-source-'));
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 const poll = { timeout, interval: 50 };
-let mesh: WholeMesh;
-let browser: Browser;
-let pages: Pages;
 
-beforeAll(async () => {
-  if (chromium === undefined) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
-    cwd: root,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  mesh = await startWholeMesh({
+// Before the site's own, so that it runs after the mesh has ended.
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const site = useSite('the sections of the console', 10, () =>
+  startWholeMesh({
     config: {
-      edge: {
-        apiKeys: Object.entries(roles).map(([id, granted]) => ({
-          id,
-          sha256: hash('sha256', id),
-          tenant: 'demo',
-          groups: ['staff', 'merchant'],
-          roles: granted,
-        })),
-      },
+      edge: { apiKeys: keysOf(roles, ['staff', 'merchant']) },
       indexer: { sources: { allowedFolders: [folder] }, keepOriginals: ['manuals'] },
     },
-  });
-  browser = await launchChromium(chromium);
-  pages = createPages(browser, mesh.edgeUrl);
-});
-afterAll(async () => {
-  await browser?.close();
-  await mesh?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-afterEach(() => {
-  expect(pages?.problems ?? []).toEqual([]);
-});
+  }),
+);
 
-const transport = () => createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
-const indexer = () => createClient(IndexerService, transport());
-const overlayService = () => createClient(OverlayService, transport());
-const asManager = { headers: { authorization: 'Bearer manager' } };
+const indexer = () => createClient(IndexerService, site.transport());
+const overlayService = () => createClient(OverlayService, site.transport());
+const asManager = as('manager');
 const endOf = (page: Page) => page.locator(`[data-testid="job-progress"][data-state="${JobState.SUCCEEDED}"]`);
 const chooseFiles = async (page: Page, files: { name: string; mimeType: string; buffer: Buffer }[]) => {
   const chooser = page.waitForEvent('filechooser');
@@ -106,45 +66,48 @@ async function ingest(corpus: string, count: number, deleteMissing = false) {
   throw new Error('the job did not end');
 }
 
-test.runIf(chromium)('files are uploaded with the meaning of their columns, and found by their titles', async () => {
-  const page = await pages.open('#/documents/shop/upload', { key: 'manager' });
-  await page.getByTestId('upload-corpus').fill('faq');
-  const gbk = Buffer.concat([
-    Buffer.from('frage,reply\n'),
-    Buffer.from([0xcd, 0xcb, 0xbb, 0xf5]), // 退货
-    Buffer.from(' returns?,15 days\n'),
-  ]);
-  await chooseFiles(page, [file('faq.csv', gbk), file('notes/gift.md', '# Gift cards\n\nValid for 3 years.')]);
-  await page.getByTestId('mapping').click();
-  await page.getByTestId('table-preview').getByText('退货 returns?').waitFor();
-  for (const [column, meaning] of [
-    ['frage', 'Question'],
-    ['reply', 'Text or answer'],
-  ]) {
-    await page.getByRole('button', { name: `By its name Meaning of the column ${column}` }).click();
-    await page.getByRole('option', { name: meaning as string, exact: true }).click();
-  }
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.getByTestId('upload-start').click();
-  await endOf(page).waitFor();
+test.runIf(site.chromium)(
+  'files are uploaded with the meaning of their columns, and found by their titles',
+  async () => {
+    const page = await site.pages.open('#/documents/shop/upload', { key: 'manager' });
+    await page.getByTestId('upload-corpus').fill('faq');
+    const gbk = Buffer.concat([
+      Buffer.from('frage,reply\n'),
+      Buffer.from([0xcd, 0xcb, 0xbb, 0xf5]), // 退货
+      Buffer.from(' returns?,15 days\n'),
+    ]);
+    await chooseFiles(page, [file('faq.csv', gbk), file('notes/gift.md', '# Gift cards\n\nValid for 3 years.')]);
+    await page.getByTestId('mapping').click();
+    await page.getByTestId('table-preview').getByText('退货 returns?').waitFor();
+    for (const [column, meaning] of [
+      ['frage', 'Question'],
+      ['reply', 'Text or answer'],
+    ]) {
+      await page.getByRole('button', { name: `By its name Meaning of the column ${column}` }).click();
+      await page.getByRole('option', { name: meaning as string, exact: true }).click();
+    }
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('upload-start').click();
+    await endOf(page).waitFor();
 
-  await page.goto(`${mesh.edgeUrl}/#/documents/faq`);
-  await page.getByTestId('documents').getByText('Gift cards').waitFor();
-  await page.getByTestId('documents').getByText('退货 returns?').waitFor();
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await page.getByTestId('document-search').fill('gift');
-  await expect.poll(() => page.getByTestId('documents').getByRole('row').count(), poll).toBe(2);
-  await page.getByRole('row', { name: 'Gift cards' }).click();
-  await page.getByTestId('chunk').getByText('Valid for 3 years').waitFor();
-});
+    await page.goto(`${site.mesh.edgeUrl}/#/documents/faq`);
+    await page.getByTestId('documents').getByText('Gift cards').waitFor();
+    await page.getByTestId('documents').getByText('退货 returns?').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('document-search').fill('gift');
+    await expect.poll(() => page.getByTestId('documents').getByRole('row').count(), poll).toBe(2);
+    await page.getByRole('row', { name: 'Gift cards' }).click();
+    await page.getByTestId('chunk').getByText('Valid for 3 years').waitFor();
+  },
+);
 
-test.runIf(chromium)('the page of a chunk of a PDF is shown with a frame around the chunk', async () => {
-  const page = await pages.open('#/documents/manuals/upload', { key: 'manager' });
+test.runIf(site.chromium)('the page of a chunk of a PDF is shown with a frame around the chunk', async () => {
+  const page = await site.pages.open('#/documents/manuals/upload', { key: 'manager' });
   const pdf = writePdf([{ texts: linesAt(72, 100, ['Press the red button for ten seconds.']) }]);
   await chooseFiles(page, [file('manual.pdf', pdf)]);
   await page.getByTestId('upload-start').click();
   await endOf(page).waitFor();
-  await page.goto(`${mesh.edgeUrl}/#/documents/manuals/document/manual.pdf`);
+  await page.goto(`${site.mesh.edgeUrl}/#/documents/manuals/document/manual.pdf`);
   await page.getByTestId('chunk-page').locator('summary').click();
   await page.getByTestId('page-image').locator('image').waitFor();
   const frame = await page.getByTestId('page-frame').first().boundingBox();
@@ -155,11 +118,11 @@ test.runIf(chromium)('the page of a chunk of a PDF is shown with a frame around 
   expect(await accessibilityFaults(page)).toEqual([]);
 });
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a chunk is edited, its revisions are shown, and an edit without its text is shown beside what replaced it, and moved',
   async () => {
     await ingest('edits', 3);
-    const page = await pages.open('#/documents/edits/document/d1', { key: 'editor' });
+    const page = await site.pages.open('#/documents/edits/document/d1', { key: 'editor' });
     const chunk = page.getByTestId('chunk').filter({ hasText: 'Paragraph 1.' });
     await chunk.getByTestId('edit').click();
     await page.getByTestId('chunk-text').fill('Paragraph one, as we say it.');
@@ -172,11 +135,11 @@ test.runIf(chromium)(
     await page.getByTestId('revision-list').getByText('as we say it').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
 
-    const page2 = await pages.open('#/documents/edits/upload', { key: 'editor' });
+    const page2 = await site.pages.open('#/documents/edits/upload', { key: 'editor' });
     await chooseFiles(page2, [file('all.jsonl', '{"id":"d1","text":"Paragraph 1. Rewritten."}')]);
     await page2.getByTestId('upload-start').click();
     await endOf(page2).waitFor();
-    await page2.goto(`${mesh.edgeUrl}/#/documents/edits/document/d1`);
+    await page2.goto(`${site.mesh.edgeUrl}/#/documents/edits/document/d1`);
     await page2.getByTestId('conflicts').getByText('as we say it').waitFor();
     await page2.getByTestId('conflict').getByText('Rewritten').waitFor();
     expect(await accessibilityFaults(page2)).toEqual([]);
@@ -188,9 +151,9 @@ test.runIf(chromium)(
   },
 );
 
-test.runIf(chromium)('searches raise and lower a chunk and a document, as an editor says', async () => {
+test.runIf(site.chromium)('searches raise and lower a chunk and a document, as an editor says', async () => {
   await ingest('boosts', 1);
-  const page = await pages.open('#/documents/boosts/document/d0', { key: 'editor' });
+  const page = await site.pages.open('#/documents/boosts/document/d0', { key: 'editor' });
   const overlays = async () => {
     const { overlays: found } = await overlayService().listOverlays({ corpus: 'boosts' }, asManager);
     return found.map(({ boost, target }) => [target?.kind, boost]).sort();
@@ -214,9 +177,9 @@ test.runIf(chromium)('searches raise and lower a chunk and a document, as an edi
   await expect.poll(overlays, poll).toEqual([[OverlayKind.DOCUMENT_BOOST, -0.5]]);
 });
 
-test.runIf(chromium)('a document is deleted after a confirmation, with a receipt', async () => {
+test.runIf(site.chromium)('a document is deleted after a confirmation, with a receipt', async () => {
   await ingest('deletions', 2);
-  const page = await pages.open('#/documents/deletions/document/d0', { key: 'editor' });
+  const page = await site.pages.open('#/documents/deletions/document/d0', { key: 'editor' });
   await page.getByTestId('delete-document').click();
   await page.getByRole('alertdialog').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
@@ -229,25 +192,25 @@ test.runIf(chromium)('a document is deleted after a confirmation, with a receipt
   expect(documents.map(({ documentId }) => documentId)).toEqual(['d1']);
 });
 
-test.runIf(chromium)('jobs show what failed and why', async () => {
-  const page = await pages.open('#/documents/broken/upload', { key: 'editor' });
+test.runIf(site.chromium)('jobs show what failed and why', async () => {
+  const page = await site.pages.open('#/documents/broken/upload', { key: 'editor' });
   await chooseFiles(page, [file('good.md', 'Fine.'), file('film.mkv', 'x')]);
   await page.getByTestId('upload-start').click();
   await endOf(page).waitFor();
   await page.getByRole('link', { name: 'Details' }).click();
   await page.getByTestId('failures').getByText('film.mkv').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
-  await page.goto(`${mesh.edgeUrl}/#/jobs`);
+  await page.goto(`${site.mesh.edgeUrl}/#/jobs`);
   await page.getByTestId('jobs').getByText('broken').waitFor();
 });
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a source is tested, defined, run dry and run, and what it removes waits for approval',
   async () => {
     mkdirSync(join(folder, 'docs'));
     for (let at = 0; at < 4; at++)
       writeFileSync(join(folder, 'docs', `p${at}.md`), `# Page ${at}\n\nText of page ${at}.`);
-    const page = await pages.open('#/sources/new', { key: 'manager' });
+    const page = await site.pages.open('#/sources/new', { key: 'manager' });
     await page.getByTestId('source-name').fill('handbook');
     await page.getByTestId('source-corpus').fill('handbook');
     await page.getByTestId('source-adapter').getByRole('button').click();
@@ -284,26 +247,26 @@ test.runIf(chromium)(
   },
 );
 
-test.runIf(chromium)(
+test.runIf(site.chromium)(
   'a held version shows its checks, is approved, and the version before becomes live again',
   async () => {
     await ingest('versions', 40);
     expect((await ingest('versions', 4, true)).state).toBe(JobState.HELD);
-    const page = await pages.open('#/quality', { key: 'manager' });
+    const page = await site.pages.open('#/quality', { key: 'manager' });
     await page.getByTestId('held-version').getByText('Size').waitFor();
     await page.getByTestId('gate-report').getByText('Documents: 40 → 4').waitFor();
     await page.getByTestId('language').click();
     await page.getByTestId('gate-report').getByText('文档数：40 → 4').waitFor();
     await page.getByTestId('language').click();
     expect(await accessibilityFaults(page)).toEqual([]);
-    await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
+    await page.goto(`${site.mesh.edgeUrl}/#/quality/versions/versions`);
     await page.getByTestId('versions').getByRole('link', { name: 'Held' }).click();
     await page.getByTestId('approve-version').click();
     await page.getByTestId('approve-version-confirm').click();
     await page.getByTestId('held-version').waitFor({ state: 'detached' });
     const count = async () => (await indexer().listDocuments({ corpus: 'versions' }, asManager)).documents.length;
     await expect.poll(count, poll).toBe(4);
-    await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
+    await page.goto(`${site.mesh.edgeUrl}/#/quality/versions/versions`);
     await page.getByTestId('rollback').first().click();
     await page.getByTestId('rollback-confirm').click();
     await expect.poll(count, poll).toBe(40);
@@ -313,27 +276,27 @@ test.runIf(chromium)(
     await page.getByTestId('gate-save').click();
     await page.getByText('Saved.').waitFor();
     expect((await ingest('versions', 39, true)).state).toBe(JobState.HELD);
-    await page.goto(`${mesh.edgeUrl}/#/quality`);
+    await page.goto(`${site.mesh.edgeUrl}/#/quality`);
     await page.getByTestId('trial-answers').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByTestId('reject-version').click();
     await page.getByTestId('reject-version-confirm').click();
     await page.getByTestId('held-version').waitFor({ state: 'detached' });
-    await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
+    await page.goto(`${site.mesh.edgeUrl}/#/quality/versions/versions`);
     await page.getByTestId('tab-health').click();
     await page.getByTestId('health').or(page.getByTestId('empty')).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
   },
 );
 
-test.runIf(chromium)('each role sees its sections, and nothing of the others is fetched', async () => {
+test.runIf(site.chromium)('each role sees its sections, and nothing of the others is fetched', async () => {
   /** Opens an address and returns the page with what it calls, once it knows its caller. */
   const openAs = async (key: string, address: string) => {
     const calls: string[] = [];
-    const page = await pages.open('#', { key });
+    const page = await site.pages.open('#', { key });
     page.on('request', (request) => calls.push(new URL(request.url()).pathname));
     const caller = page.waitForResponse(/CallerService\/GetCaller/);
-    await page.goto(`${mesh.edgeUrl}/${address}`);
+    await page.goto(`${site.mesh.edgeUrl}/${address}`);
     await page.reload();
     await caller;
     await page.getByTestId('question').or(page.getByTestId('empty')).or(page.getByTestId('sources')).first().waitFor();
@@ -361,9 +324,9 @@ test.runIf(chromium)('each role sees its sections, and nothing of the others is 
   }
 });
 
-test.runIf(chromium)('10,000 documents are scrolled and searched without all of them in the page', async () => {
+test.runIf(site.chromium)('10,000 documents are scrolled and searched without all of them in the page', async () => {
   await ingest('large', 10_000);
-  const page = await pages.open('#/documents/large', { key: 'editor' });
+  const page = await site.pages.open('#/documents/large', { key: 'editor' });
   const table = page.getByTestId('documents');
   await table.getByText('d0', { exact: true }).first().waitFor();
   await table.hover();

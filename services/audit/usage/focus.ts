@@ -31,7 +31,7 @@ export const focusColumns = [
 /** Who charges the tenant: the installation. The ledger does not know whose models it calls. */
 const issuer = 'ragmesh';
 
-/** ISO 4217 for usage without a price: the column may not be empty. */
+/** The code of ISO 4217 for "no currency", for usage without a price: FOCUS does not let the column be empty. */
 const noCurrency = 'XXX';
 
 /** Returns the cells of a row of the ledger by their columns. Costs are in the currency, quantities in tokens. */

@@ -158,7 +158,7 @@ const byErasure = async (mesh: IndexerMesh, documentIds: string[]) => {
 
 test.each([
   ['a deletion by a caller who may not see a queued document does not keep it out', byEditor, ['open.md', 'secret.md']],
-  ['an erasure keeps a queued document out, whoever may see it', byErasure, ['open.md']],
+  ['an erasure removes a queued document from its upload, whatever its access list', byErasure, ['open.md']],
 ])('%s', async (_, act, kept) => {
   const mesh = await start();
   await mesh.ingest(open, asStaff);
