@@ -197,6 +197,35 @@ describe('too slow', () => {
     await noConnections();
   });
 
+  test('large bodies of one tenant wait for turns, and are refused with the time to retry if turns take too long', async () => {
+    await start({ limits: { bodyTimeoutMs: 200 } });
+    const content = '\u4e2d'.repeat(1_000_000);
+    const ask = async () => {
+      const reply = await fetch(`${edge.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { ...edge.authorization, 'content-type': 'application/json' },
+        body: JSON.stringify({ messages: [{ role: 'user', content }] }),
+      });
+      return `${reply.status} ${reply.headers.get('retry-after') ?? ''} ${await reply.text()}`;
+    };
+    // 3 MB are some 46 turns of 2 ms or more each, so no machine reads twelve of them in that time.
+    const replies = await Promise.all(Array.from({ length: 12 }, ask));
+    expect(replies.filter((reply) => /^\d+ [1-9]\d* .*too many large bodies/s.test(reply)).length).toBeGreaterThan(5);
+  });
+
+  test('a large body is read whole, also if a piece ends within a character', async () => {
+    await start({});
+    for (const content of ['\u4e2d'.repeat(900_000), `x${'\ud83d\ude00\\"'.repeat(300_000)}`]) {
+      const reply = await fetch(`${edge.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { ...edge.authorization, 'content-type': 'application/json' },
+        body: JSON.stringify({ messages: [{ role: 'user', content }] }),
+      });
+      expect(await reply.text()).toMatch(/characters|too long|length/);
+      expect(reply.status).toBe(400);
+    }
+  });
+
   test('an upload may take its time, but not fall silent', async () => {
     await start({ limits: { bodyTimeoutMs: 20, uploadIdleTimeoutMs: 200 } });
     const client = createClient(IndexerService, createConnectTransport({ baseUrl: edge.url, httpVersion: '2' }));
