@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createClient } from '@connectrpc/connect';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
@@ -48,6 +49,10 @@ beforeAll(async () => {
     await askWhole(chat, { question }, as('both'));
   }
   await askWhole(chat, { question, model: 'writer' }, as('both'));
+  // The ledger has a call of a model after its answer, and a page does not ask again.
+  const ledger = createClient(AuditService, site.transport());
+  const costs = async () => (await ledger.getUsageReport({}, as('both'))).rows.map(({ costMicros }) => costMicros > 0n);
+  await vi.waitFor(async () => expect(await costs()).toContain(true), { timeout, interval: 100 });
 });
 
 test.runIf(site.chromium)('usage is shown by day and by name, and saved as CSV and FOCUS', async () => {
