@@ -104,7 +104,7 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
       },
     },
     warmUp: (tenants, signal) =>
-      warmSearches({ ...deps, indices, missing }, tenants, AbortSignal.any([signal, closing.signal])),
+      warmSearches({ ...deps, indices, missing }, createReaderRpcs, tenants, AbortSignal.any([signal, closing.signal])),
     async close() {
       closing.abort();
       maintenance.stop();

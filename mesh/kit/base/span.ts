@@ -1,4 +1,12 @@
-import { type Attributes, context, type Span, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  context,
+  INVALID_SPAN_CONTEXT,
+  type Span,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 
 const tracer = trace.getTracer('ragmesh');
 
@@ -9,6 +17,11 @@ const tracer = trace.getTracer('ragmesh');
 function unsampledSpan(): Span | undefined {
   const span = trace.getActiveSpan();
   return span === undefined || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 ? undefined : span;
+}
+
+/** Runs `work` in a trace that is not sampled, so that no span of it is recorded. */
+export function withoutSpans<T>(work: () => Promise<T>): Promise<T> {
+  return context.with(trace.setSpan(context.active(), trace.wrapSpanContext(INVALID_SPAN_CONTEXT)), work);
 }
 
 /** Runs `work` inside a span; an error marks the span and is thrown to the caller. */
