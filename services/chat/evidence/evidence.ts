@@ -71,7 +71,7 @@ export async function* findEvidence(
   if (!degraded.has(Stage.RERANK)) {
     yield rerankModel === '' ? stageSkipped(Stage.RERANK) : stageFinished(Stage.RERANK, rerankModel);
   }
-  yield stageFinished(Stage.RETRIEVE, countOf(passages.length, 'passage'));
+  if (!degraded.has(Stage.RETRIEVE)) yield stageFinished(Stage.RETRIEVE, countOf(passages.length, 'passage'));
   return passages;
 }
 

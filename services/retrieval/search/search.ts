@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { DegradationSchema, type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   Leg,
   type RetrieveRequest,
@@ -103,12 +103,25 @@ async function* searchView(
           ...outcomes.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
           ...(result.degradation === undefined ? [] : [result.degradation]),
           ...deps.missing.degradationsOf(context.principal.tenant, plan.corpora),
+          ...(request.versions.length > 0 || hasLiveVersion(view) ? [] : [nothingPublished]),
         ],
         embeddingModel: usedVectors ? [...new Set(spaces.map(({ model }) => model))].join(', ') : '',
         rerankModel: result.rerankModel,
       },
     },
   });
+}
+
+// Says so rather than that there is no answer: the first documents may still be indexed.
+const nothingPublished = create(DegradationSchema, {
+  stage: Stage.RETRIEVE,
+  reason: 'no document is published yet',
+  effect: 'nothing to search: upload documents, or wait until their job ends',
+});
+
+function hasLiveVersion({ corpora }: IndexView): boolean {
+  for (const { live } of corpora.values()) if (live !== 0) return true;
+  return false;
 }
 
 // A store may still find documents that are being purged: the catalog says which of the hits are left.

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type RetrievalMesh, startRetrieval } from '../testing/retrieval.ts';
 
@@ -31,4 +32,14 @@ test('a version that is not live is searched by the access lists that it will ha
     return documentIds;
   };
   expect([await idsOf(['staff']), await idsOf([])]).toEqual([['plan'], []]);
+});
+
+test('a search of a tenant that has published nothing yet says so, and one of a version that is being built does not', async () => {
+  const options = await retrieval.as({ tenant: 'newcomer' });
+  const { fused, passages } = await retrieval.ask('apple', {}, options);
+  expect(passages).toEqual([]);
+  expect(fused.degradations).toMatchObject([{ stage: Stage.RETRIEVE, reason: 'no document is published yet' }]);
+  await retrieval.build('help', 'build-3', [['plan', 'apple plan']], options);
+  const later = await retrieval.ask('apple', {}, options);
+  expect(later.fused.degradations).toEqual([]);
 });
