@@ -170,6 +170,8 @@ async function loadEvaluate(): Promise<Command> {
         return (await import('./cli/eval/answers/command.ts')).createEvaluateAnswers(parts)({ ...context, args });
       case 'promote':
         return (await import('./cli/eval/promote.ts')).promote({ ...context, args });
+      case 'suite':
+        return (await import('./cli/eval/suite.ts')).evaluateSuite({ ...context, args });
       case 'personal-data':
         return (await import('./cli/eval/personal-data/command.ts')).evaluatePersonalData({ args });
       default:

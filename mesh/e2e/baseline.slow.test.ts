@@ -39,6 +39,6 @@ test('retrieval over the sample is no worse than its baseline', async () => {
   await measure();
   const run = await measure();
   expect(run.failedCount).toBe(0);
-  const { change, isSignificantDrop } = await compareWithBaseline(run, baseline);
+  const { change, isSignificantDrop } = await compareWithBaseline(run, baseline, measure);
   expect(isSignificantDrop, `nDCG@10 changed by ${change.mean} (${change.low} to ${change.high})`).toBe(false);
 }, 60_000);

@@ -1,54 +1,52 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { compareWithBaseline, toBaselineSet } from './baseline.ts';
-import { describeAblation, describeRun, describeTuned, isWhole } from './report.ts';
+import { type EvaluationRun, EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
+import { describeAblation, describeChange, describeRun, describeTuned, isWhole } from './report.ts';
 import { ablationVariants, chooseSearch, tuningVariants } from './variants.ts';
 
 const questions = (scoreOf: (index: number) => number) =>
   Array.from({ length: 60 }, (_, index) => ({ queryId: `q${100 + index}`, scores: [scoreOf(index), 1] }));
 const runOf = (scoreOf: (index: number) => number) => create(EvaluationRunSchema, { questions: questions(scoreOf) });
 
+/** Compares with a run that has the same result when it is asked again. */
+const compare = (run: EvaluationRun, baseline: BaselineSet) => compareWithBaseline(run, baseline, async () => run);
+
 test('the same figures are no worse than the baseline', async () => {
   const run = runOf((index) => (index % 7) / 7);
-  const { change, isSignificantDrop } = await compareWithBaseline(run, toBaselineSet(run));
+  const { change, isSignificantDrop } = await compare(run, toBaselineSet(run));
   expect(change).toEqual({ mean: 0, low: 0, high: 0 });
   expect(isSignificantDrop).toBe(false);
 });
 
-test('a loss on many questions is a significant drop, one on a single question is not', async () => {
+test.each([
+  ['a loss on many questions', (index: number) => (index % 3 === 0 ? 0.5 : 0.8), true],
+  ['a loss on a single question', (index: number) => (index === 0 ? 0 : 0.8), false],
+  ['a gain', () => 0.9, false],
+])('%s is a significant drop: %#', async (_, scoreOf, isDrop) => {
+  const { isSignificantDrop } = await compare(runOf(scoreOf), toBaselineSet(runOf(() => 0.8)));
+  expect(isSignificantDrop).toBe(isDrop);
+});
+
+test('questions that have another result when they are asked again are named, and not compared', async () => {
   const baseline = toBaselineSet(runOf(() => 0.8));
-  expect(
-    (
-      await compareWithBaseline(
-        runOf((index) => (index % 3 === 0 ? 0.5 : 0.8)),
-        baseline,
-      )
-    ).isSignificantDrop,
-  ).toBe(true);
-  expect(
-    (
-      await compareWithBaseline(
-        runOf((index) => (index === 0 ? 0 : 0.8)),
-        baseline,
-      )
-    ).isSignificantDrop,
-  ).toBe(false);
-  expect(
-    (
-      await compareWithBaseline(
-        runOf(() => 0.9),
-        baseline,
-      )
-    ).isSignificantDrop,
-  ).toBe(false);
+  const run = runOf((index) => (index % 3 === 0 ? 0.5 : 0.8));
+  const again = runOf((index) => (index % 3 === 0 && index > 0 ? 0.7 : 0.8));
+  const result = await compareWithBaseline(run, baseline, async () => again);
+  expect(result).toMatchObject({ isSignificantDrop: false, change: { mean: 0 } });
+  expect(result.flaky).toEqual(run.questions.filter((_, index) => index % 3 === 0).map(({ queryId }) => queryId));
+  expect(describeChange(result)).toContain('flaky, so not compared (20): q100, q103,');
+  const steady = await compareWithBaseline(run, baseline, async () =>
+    runOf((index) => (index === 0 ? 0.8 : index % 3 === 0 ? 0.5 : 0.8)),
+  );
+  expect(steady).toMatchObject({ isSignificantDrop: true, flaky: ['q100'] });
 });
 
 test('a baseline of other questions is refused', async () => {
   const baseline = { ...toBaselineSet(runOf(() => 1)), hundredths: [100] };
   await expect(
-    compareWithBaseline(
+    compare(
       runOf(() => 1),
       baseline,
     ),

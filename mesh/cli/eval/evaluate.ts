@@ -1,11 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { type MessageInitShape, toJson } from '@bufbuild/protobuf';
-import {
-  type EvaluationRun,
-  EvaluationRunSchema,
-  EvaluationService,
-  type RunEvaluationRequestSchema,
-} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { toJson } from '@bufbuild/protobuf';
+import { type EvaluationRun, EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { type CommandContext, CommandError, printJson } from '../command.ts';
 import { connectMesh, type MeshConnection } from '../connect.ts';
@@ -13,10 +7,18 @@ import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
 import { ingestFiles } from '../ingest.ts';
 import { createProgress } from '../progress.ts';
 import { findFiles } from '../upload/upload.ts';
-import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
+import {
+  type Baseline,
+  type BaselineSet,
+  compareWithBaseline,
+  readBaseline,
+  toBaselineSet,
+  writeBaseline,
+} from './baseline.ts';
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
 import { describeAblation, describeChange, describeRun, describeTuned, isWhole } from './report.ts';
-import { readJson, withTerms } from './terms.ts';
+import { putDataSet, runDataSet } from './run-data-set.ts';
+import { withTerms } from './terms.ts';
 import { ablationVariants, chooseSearch, tuningVariants } from './variants.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -26,12 +28,13 @@ npm run eval -- router [options]      measures what says whether a message is a 
 npm run eval -- rewrite [options]     measures what makes a follow-up understandable alone
 npm run eval -- verifier <folder>     measures the check of sentences: npm run eval -- verifier --help
 npm run eval -- personal-data         measures what is found of personal data: npm run eval -- personal-data --help
+npm run eval -- suite <kind> <file>   runs a suite of the mesh on judged lines: npm run eval -- suite --help
 npm run eval -- promote --corpus <n>  runs the gate of a held version again: npm run eval -- promote --help
 
 Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
 documents are indexed (only what changed), then every question is one call of Retrieve.
 Exit code: 0; 2 if a question failed or was searched without one of the stages, and then nothing is compared; 3 if a set is
-significantly worse than the baseline.
+significantly worse than the baseline, without the questions that have another result when they are asked again.
 
   --documents <path>       files or folders of the documents, instead of the folder's corpus.jsonl; may be repeated
   --corpus <name>          ask an existing corpus instead
@@ -44,9 +47,6 @@ significantly worse than the baseline.
   --baseline <file>        compare with the figures in this file
   --write-baseline <file>  write the figures to this file
 ${connectionHelp}`;
-
-/** Questions in one message. */
-const batch = 200;
 
 interface Options {
   corpus: string | undefined;
@@ -103,16 +103,15 @@ export async function evaluate(context: CommandContext): Promise<number> {
     json: values.json,
   };
   const before = values.baseline === undefined ? undefined : readBaseline(values.baseline);
-  const kept = values['write-baseline'];
-  const after: Baseline = kept !== undefined && existsSync(kept) ? readBaseline(kept) : { sets: {} };
+  const after: Baseline['sets'] = {};
   await using mesh = await connectMesh(context, values);
   const results: SetResult[] = [];
   for (const set of sets) {
     const result = await evaluateSet(mesh, set, options, before);
-    if (result.figures !== undefined) after.sets[set.name] = result.figures;
+    if (result.figures !== undefined) after[set.name] = result.figures;
     results.push(result);
   }
-  if (kept !== undefined) writeFileSync(kept, toBaselineText(after));
+  if (values['write-baseline'] !== undefined) writeBaseline(values['write-baseline'], after);
   if (values.json) printJson({ sets: results.map(({ json }) => json) });
   return Math.max(...results.map(({ code }) => code));
 }
@@ -133,7 +132,7 @@ async function evaluateSet(
   // An existing corpus is asked with the terms of its tenant.
   const keepsTerms = options.corpus !== undefined && options.terms === undefined;
   await using _terms = keepsTerms ? undefined : await withTerms(mesh, options.terms ?? set.terms);
-  const { run, corpus } = await measure(mesh, set, options);
+  const { run, corpus, askAgain } = await measure(mesh, set, options);
   print(describeRun(run));
   const json = { corpus, run: toJson(EvaluationRunSchema, run) };
   if (!isWhole(run)) {
@@ -145,7 +144,7 @@ async function evaluateSet(
   if (tuned !== undefined) print(describeTuned(corpus, tuned));
   const earlier = before?.sets[set.name];
   if (before !== undefined && earlier === undefined) print('  the baseline does not have this set\n');
-  const change = earlier === undefined ? undefined : await compareWithBaseline(run, earlier);
+  const change = earlier === undefined ? undefined : await compareWithBaseline(run, earlier, askAgain);
   if (change !== undefined) print(describeChange(change));
   const failedCode = run.failedCount > 0 ? 2 : 0;
   return {
@@ -159,7 +158,7 @@ async function measure(
   mesh: MeshConnection,
   { name, documents, queries }: EvaluationSet,
   options: Options,
-): Promise<{ run: EvaluationRun; corpus: string }> {
+): Promise<{ run: EvaluationRun; corpus: string; askAgain: () => Promise<EvaluationRun> }> {
   const corpus = options.corpus ?? `eval-${name}`;
   if (options.corpus === undefined) {
     const { files } = await findFiles([...documents]);
@@ -168,42 +167,12 @@ async function measure(
     });
     if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   }
-  const evaluation = mesh.client(EvaluationService);
-  await evaluation.putDataSet(
-    (async function* () {
-      for (let index = 0; index < queries.length; index += batch) {
-        yield { dataSet: name, queries: queries.slice(index, index + batch) };
-      }
-    })(),
-  );
+  await putDataSet(mesh, name, queries);
   await warmUp(mesh, corpus, queries[0]?.text ?? '-');
   const template = { corpora: [corpus], rerank: options.rerank, waitForStages: !options.limits, query: '-' };
   const variants =
     options.mode === 'ablation' ? ablationVariants(template) : options.mode === 'tune' ? tuningVariants(template) : [];
-  const request: MessageInitShape<typeof RunEvaluationRequestSchema> = {
-    dataSet: name,
-    limit: options.limit,
-    template,
-    variants,
-    withQuestions: true,
-  };
-  const progress = createProgress();
-  let run: EvaluationRun | undefined;
-  for await (const { event } of evaluation.runEvaluation(request)) {
-    if (event.case === 'progress')
-      progress.update(event.value.doneCount, event.value.totalCount, `${event.value.doneCount} questions`);
-    if (event.case === 'run') run = event.value;
-  }
-  progress.end();
-  if (run === undefined) throw new CommandError('the evaluation ended without a result');
-  return { run, corpus };
-}
-
-const readBaseline = (path: string): Baseline => readJson(path) as Baseline;
-
-/** Returns JSON with one line for each metric, and one for the scores of all questions. */
-function toBaselineText(baseline: Baseline): string {
-  const flat = (text: string) =>
-    text.replace(/\[[^\]]*\]/g, (list) => list.replace(/\s+/g, ' ').replaceAll(/(?<=\[) | (?=\])/g, ''));
-  return `${flat(JSON.stringify(baseline, undefined, 2))}\n`;
+  const request = { dataSet: name, limit: options.limit, template };
+  const run = await runDataSet(mesh, { ...request, variants });
+  return { run, corpus, askAgain: () => runDataSet(mesh, request) };
 }

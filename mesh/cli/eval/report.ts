@@ -55,11 +55,16 @@ export function describeTuned(corpus: string, { vectorWeight, rerank, gain, rera
   return `  ${settings} gains ${figures}.\n${ofRerank}For ragmesh.yaml:\n\nretrieval:\n  corpora:\n    ${corpus}: { ${settings} }\n`;
 }
 
-/** Returns the change since the baseline as text. */
-export function describeChange({ change, isSignificantDrop }: BaselineChange): string {
+/** Returns the change since the baseline as text, and the questions that were not compared. */
+export function describeChange({ metric, change, isSignificantDrop, flaky }: BaselineChange): string {
   const verdict = isSignificantDrop ? 'WORSE than the baseline' : 'no worse than the baseline';
-  return `  ${verdict}: ${signedInterval(change)} nDCG@10\n`;
+  const names = `${flaky.slice(0, namedFlaky).join(', ')}${flaky.length > namedFlaky ? ', …' : ''}`;
+  const left = flaky.length === 0 ? '' : `  flaky, so not compared (${flaky.length}): ${names}\n`;
+  return `  ${verdict}: ${signedInterval(change)} ${metric}\n${left}`;
 }
+
+/** Flaky questions that are named. */
+const namedFlaky = 20;
 
 const signed = (value: number): string => `${value < 0 ? '' : '+'}${value.toFixed(4)}`;
 const signedInterval = ({ mean, low, high }: Pick<Interval, 'mean' | 'low' | 'high'>): string =>
