@@ -172,7 +172,7 @@ async function measure(
   const template = { corpora: [corpus], rerank: options.rerank, waitForStages: !options.limits, query: '-' };
   const variants =
     options.mode === 'ablation' ? ablationVariants(template) : options.mode === 'tune' ? tuningVariants(template) : [];
-  const request = { dataSet: name, limit: options.limit, template };
+  const request = { dataSet: name, limit: options.limit, template, withQuestions: true };
   const run = await runDataSet(mesh, { ...request, variants });
   return { run, corpus, askAgain: () => runDataSet(mesh, request) };
 }

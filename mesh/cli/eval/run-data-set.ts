@@ -22,16 +22,14 @@ export async function putDataSet(mesh: MeshConnection, dataSet: string, queries:
   await mesh.client(EvaluationService).putDataSet(messages());
 }
 
-/** Runs an evaluation with the scores of its questions, and shows its progress. Throws CommandError if it ends without a result. */
+/** Runs an evaluation, and shows its progress. Throws CommandError if it ends without a result. */
 export async function runDataSet(
   mesh: MeshConnection,
   request: MessageInitShape<typeof RunEvaluationRequestSchema>,
 ): Promise<EvaluationRun> {
   const progress = createProgress();
   try {
-    for await (const { event } of mesh
-      .client(EvaluationService)
-      .runEvaluation({ template: { query: '-' }, ...request, withQuestions: true })) {
+    for await (const { event } of mesh.client(EvaluationService).runEvaluation(request)) {
       if (event.case === 'run') return event.value;
       if (event.case !== 'progress') continue;
       progress.update(event.value.doneCount, event.value.totalCount, `${event.value.doneCount} questions`);

@@ -59,7 +59,7 @@ export async function evaluateSuite(context: CommandContext): Promise<number> {
   await using mesh = await connectMesh(context, values);
   await putDataSet(mesh, dataSet, queries);
   const template = { query: '-', corpora: values.corpus === undefined ? [] : [values.corpus] };
-  const ask = () => runDataSet(mesh, { dataSet, suite, template });
+  const ask = () => runDataSet(mesh, { dataSet, suite, template, withQuestions: true });
   const run = await ask();
   const earlier = before?.sets[dataSet];
   const change = earlier === undefined ? undefined : await compareWithBaseline(run, earlier, ask);
