@@ -14,7 +14,7 @@ const help = `npm run eval -- suite <kind> <file> [options]
 
 Asks a running mesh the questions of a file, and scores what it does. Kinds: retrieval, answers, conversations, router, verifier, cache,
 personal-data. Each line of the file is a JudgedQuery in JSON; deployments/suite-gold has examples. Questions without a judgement
-of the kind are passed over. The file is stored as the data set of its name, where the console and the nightly suites have it too.
+of the kind are passed over. The file is stored as the data set of its name, which the console and nightly suites can use too.
 Exit code: 0; 2 if a question failed; 3 if the first figure is significantly worse than the baseline, without the questions that have another
 result when they are asked again.
 
