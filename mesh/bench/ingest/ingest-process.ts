@@ -1,10 +1,11 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { ingestFiles } from '../../cli/ingest.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { services } from '../../run.ts';
+import { processMemory } from '../process-memory.ts';
 
 // One ingest into the whole mesh in this process, with its defaults. Argument: the file.
 
@@ -34,13 +35,6 @@ const sampleMs = 200;
 /** Largest ingest, on a busy machine. */
 const timeoutMs = 1_800_000;
 
-/** Returns the resident memory of this process, the most of it since it was forgotten, and that without pages of files (proc(5)). */
-function memory(): { residentBytes: number; peakBytes: number; ownBytes: number } {
-  const text = readFileSync('/proc/self/status', 'utf8');
-  const of = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1]) * 1024;
-  return { residentBytes: of('VmRSS'), peakBytes: of('VmHWM'), ownBytes: of('RssAnon') };
-}
-
 async function snapshotBytes(adminPort: number): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
   const values = [...text.matchAll(/^ragmesh_snapshot_bytes\{.*\} (\S+)$/gm)].map(([, value]) => Number(value));
@@ -56,10 +50,10 @@ const asEditor = new Proxy(indexer, {
 });
 await sleep(settleMs);
 writeFileSync('/proc/self/clear_refs', '5');
-const before = memory();
+const before = processMemory();
 let peakOwnBytes = before.ownBytes;
 const sampling = setInterval(() => {
-  peakOwnBytes = Math.max(peakOwnBytes, memory().ownBytes);
+  peakOwnBytes = Math.max(peakOwnBytes, processMemory().ownBytes);
 }, sampleMs);
 const cpu = process.cpuUsage();
 const startedAt = performance.now();
@@ -70,7 +64,7 @@ const seconds = (performance.now() - startedAt) / 1000;
 const { user, system } = process.cpuUsage(cpu);
 await sleep(laterMs);
 clearInterval(sampling);
-const after = memory();
+const after = processMemory();
 const figures: IngestFigures = {
   documentCount: Number(job.progress?.documentCount),
   chunkCount: Number(job.progress?.chunkCount),

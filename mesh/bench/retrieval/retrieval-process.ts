@@ -14,6 +14,7 @@ import { toFtsQuery } from '#kit/text/query/fts-query.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { services } from '../../run.ts';
 import { callsPerSecond, latencies, percentile } from '../measure.ts';
+import { processMemory } from '../process-memory.ts';
 import type { ChangeFigures, RetrievalFigures } from './retrieval.ts';
 import { corpus, type Indexing, linesOf, publish, questionsOf, type Text, textsOf } from './retrieval-data.ts';
 
@@ -96,7 +97,7 @@ const figures: RetrievalFigures = {
   p99Ms: percentile(one, 0.99),
   perSecond,
   cpuMs: (cpu.user + cpu.system) / 1000 / next,
-  residentMb: process.memoryUsage().rss / 1e6,
+  ...memory(),
   longestPauseMs: pauses.max / 1e6,
   loadedMs,
   loadCpuMs: (loadCpu.user + loadCpu.system) / 1000,
@@ -108,6 +109,13 @@ const figures: RetrievalFigures = {
 await mesh.close(true);
 process.send?.(figures);
 process.once('disconnect', () => process.exit(0));
+
+// Other systems than Linux do not say how much of it are pages of files.
+function memory() {
+  const { residentBytes, ownBytes } =
+    process.platform === 'linux' ? processMemory() : { residentBytes: process.memoryUsage.rss(), ownBytes: Number.NaN };
+  return { residentMb: residentBytes / 1e6, ownMb: ownBytes / 1e6 };
+}
 
 // The next start reads them.
 async function imagesWritten(): Promise<void> {
