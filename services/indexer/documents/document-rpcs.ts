@@ -1,15 +1,17 @@
-import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type AccessList, Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { DocumentFilter, IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { readMasks } from '#kit/personal-data/read-masks.ts';
-import { visibleGroups } from '#kit/rpc/access.ts';
+import { grantedGroups, visibleGroups } from '#kit/rpc/access.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { IndexerSettings } from '../config.ts';
 import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
+import { toLanguage } from '../jobs/run/index-client.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
 import { type DocumentStore, lowerAscii, type StoredDocument } from './document-store.ts';
+import { isDay } from './health/dates.ts';
 import type { LiveContents } from './live-contents.ts';
 import type { Originals } from './originals/originals.ts';
 
@@ -35,7 +37,7 @@ type Rpcs = Pick<ServiceHandlers<typeof IndexerService>, 'listDocuments' | 'getD
 export function createDocumentRpcs(deps: DocumentRpcDeps): Rpcs {
   const { documents, liveContents, deleteDocuments, originals, settings, log } = deps;
   return {
-    async listDocuments({ corpus, pageSize, pageToken, idPrefix, search }, context) {
+    async listDocuments({ corpus, pageSize, pageToken, idPrefix, search, filter }, context) {
       const principal = context.principal;
       const scope = { tenant: principal.tenant, corpus };
       const limit = pageSize || 50;
@@ -51,7 +53,8 @@ export function createDocumentRpcs(deps: DocumentRpcDeps): Rpcs {
           const access = accessById.get(documentId);
           const document = found.get(documentId);
           // An earlier content may have had the words.
-          if (document !== undefined && contains(document, search)) page.push({ document, access });
+          if (document === undefined || !contains(document, search) || !matches({ document, access }, filter)) continue;
+          page.push({ document, access });
         }
         after = ids.at(-1) ?? after;
         if (ids.length <= limit) return toPage(corpus, page, limit);
@@ -95,6 +98,17 @@ interface Listed {
 function contains({ documentId, title }: StoredDocument, search: string): boolean {
   const wanted = lowerAscii(search);
   return [documentId, title].some((text) => lowerAscii(text).includes(wanted));
+}
+
+function matches({ document, access }: Listed, filter: DocumentFilter | undefined): boolean {
+  if (filter === undefined) return true;
+  const { owner = '', review_at: reviewAt = '' } = document.attributes;
+  return (
+    (filter.language === Language.UNSPECIFIED || toLanguage(document.language) === filter.language) &&
+    (filter.group === '' || grantedGroups(access).includes(filter.group)) &&
+    (filter.owner === '' || lowerAscii(owner) === lowerAscii(filter.owner)) &&
+    (filter.reviewBy === '' || (isDay(reviewAt) && reviewAt <= filter.reviewBy))
+  );
 }
 
 function toPage(corpus: string, found: readonly Listed[], limit: number, nextAfter?: string) {

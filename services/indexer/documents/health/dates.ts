@@ -1,7 +1,8 @@
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { type Finding, findingsMax, type HealthCheck } from './finding.ts';
 
-const day = /^\d{4}-\d{2}-\d{2}$/;
+/** Whether a text is a day, as `2026-12-03`. */
+export const isDay = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text);
 
 /** Creates the check for days that documents name themselves: `valid_until` and `review_at`. `nowMs`: in milliseconds since 1970. */
 export function createDateCheck(nowMs: number): HealthCheck {
@@ -13,10 +14,10 @@ export function createDateCheck(nowMs: number): HealthCheck {
       const { valid_until: validUntil = '', review_at: reviewAt = '' } = document.attributes;
       const evidence = [{ document, text: '' }];
       // A document is valid on its last day, and due on the day of its review.
-      if (day.test(validUntil) && validUntil < today) {
+      if (isDay(validUntil) && validUntil < today) {
         expired.push({ kind: HealthFindingKind.EXPIRED, evidence, detail: validUntil, overlap: 0 });
       }
-      if (day.test(reviewAt) && reviewAt <= today) {
+      if (isDay(reviewAt) && reviewAt <= today) {
         due.push({ kind: HealthFindingKind.REVIEW_DUE, evidence, detail: reviewAt, overlap: 0 });
       }
     },

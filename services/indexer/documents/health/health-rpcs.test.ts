@@ -39,6 +39,13 @@ test('findings of the live version are listed in pages, for those who may see ev
   // Neither audit nor chat is here: what they know is not counted, and not reported as nothing.
   expect([expired.usedSince, expired.answerCount]).toEqual([undefined, 0n]);
 
+  const ofOne = await list({ documentIds: ['closed.md'], pageSize: 10 });
+  expect(ofOne.findings.map(({ evidence }) => evidence.map(({ documentId }) => documentId))).toEqual([
+    ['closed.md', 'a.md'],
+  ]);
+  expect(ofOne.counts).toMatchObject([{ kind: HealthFindingKind.CONTRADICTION, count: 1 }]);
+  expect((await list({ documentIds: ['closed.md'] }, await indexer.as())).findings).toEqual([]);
+
   // A page of an earlier version is refused, and a corrected document is no finding any more.
   const { nextPageToken } = await list();
   await indexer.ingest({ 'b.md': statement(14) });

@@ -16,7 +16,7 @@ const evidencePerFinding = 10;
 /** Creates the rpcs of the health of corpora. */
 export function createHealthRpcs(checkCorpus: CheckCorpus): ServiceHandlers<typeof KnowledgeHealthService> {
   return {
-    async listHealthFindings({ corpus, kind, pageSize, pageToken }, { principal, signal }) {
+    async listHealthFindings({ corpus, kind, pageSize, pageToken, documentIds }, { principal, signal }) {
       const health = await checkCorpus(principal, corpus, signal);
       if (health === undefined) throw notFound('corpus', corpus, ErrorReason.CORPUS_NOT_FOUND);
       const [revision, first] = pageToken === '' ? [health.revision, 0] : fromPageToken(pageToken, 'string', 'number');
@@ -27,13 +27,16 @@ export function createHealthRpcs(checkCorpus: CheckCorpus): ServiceHandlers<type
         });
       }
       // A finding that names a document which the caller may not see would say what is in it.
-      const visible = health.findings.filter(({ evidence }) =>
-        evidence.every(({ document }) => canSee(principal, accessListOf(document.groups))),
+      const ids = new Set(documentIds);
+      const visible = health.findings.filter(
+        ({ evidence }) =>
+          evidence.every(({ document }) => canSee(principal, accessListOf(document.groups))) &&
+          (ids.size === 0 || evidence.some(({ document }) => ids.has(document.documentId))),
       );
       const wanted = kind === HealthFindingKind.UNSPECIFIED ? visible : visible.filter((one) => one.kind === kind);
       const size = pageSize || findingsPerPage;
       return {
-        findings: wanted.slice(first, first + size).map(toMessage),
+        findings: wanted.slice(first, first + size).map((finding) => toMessage(finding, ids)),
         nextPageToken: first + size < wanted.length ? toPageToken([revision, first + size]) : '',
         counts: [...Map.groupBy(visible, (one) => one.kind)].map(([of, found]) => ({ kind: of, count: found.length })),
         revision,
@@ -50,11 +53,15 @@ export function createHealthRpcs(checkCorpus: CheckCorpus): ServiceHandlers<type
   };
 }
 
-function toMessage({ kind, evidence, detail, overlap }: Finding) {
+function toMessage({ kind, evidence, detail, overlap }: Finding, ids: ReadonlySet<string>) {
+  // Those that were asked for come first, so that they are among those that are returned.
+  const [asked, others] = [true, false].map((is) =>
+    evidence.filter(({ document }) => ids.has(document.documentId) === is),
+  );
   return {
     ...{ kind, detail, overlap },
     documentCount: evidence.length,
-    evidence: evidence.slice(0, evidencePerFinding).map(({ document, text }) => ({
+    evidence: [...(asked ?? []), ...(others ?? [])].slice(0, evidencePerFinding).map(({ document, text }) => ({
       documentId: document.documentId,
       title: document.title,
       text,
