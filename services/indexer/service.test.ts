@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState, NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
@@ -350,35 +349,6 @@ describe('lists', () => {
     expect((await failure(mesh.client.listDocuments({ corpus: 'list', pageToken: 'x' }, options))).code).toBe(
       Code.InvalidArgument,
     );
-  });
-
-  test('of documents have those that match a filter, and only what the caller may see', async () => {
-    const staff = testPrincipal({ groups: ['staff'] });
-    await mesh.ingest(
-      {
-        'open.md': { content: '# Opening hours of the shop', attributes: { owner: 'Li', review_at: '2026-03-01' } },
-        'closed.md': { content: '# Refund limits of the staff', groups: ['staff'], attributes: { owner: 'li' } },
-        'late.md': { content: '# 门店营业时间与节假日安排说明', attributes: { review_at: '2026-03-02' } },
-        'odd.md': { content: '# A page with an odd day', attributes: { review_at: '1 March' } },
-      },
-      { corpus: 'filtered', principal: staff },
-    );
-    const list = async (filter: object, principal = staff) => {
-      const request = { corpus: 'filtered', filter };
-      const { documents } = await mesh.client.listDocuments(request, await mesh.as(principal));
-      return documents.map(({ documentId }) => documentId);
-    };
-    expect(await list({})).toHaveLength(4);
-    expect(await list({ owner: 'LI' })).toEqual(['closed.md', 'open.md']);
-    expect(await list({ owner: 'LI' }, testPrincipal())).toEqual(['open.md']);
-    expect(await list({ group: 'staff' })).toEqual(['closed.md']);
-    expect(await list({ group: 'staff' }, testPrincipal())).toEqual([]);
-    expect(await list({ group: '*', owner: 'li' })).toEqual(['open.md']);
-    expect(await list({ language: Language.ZH })).toEqual(['late.md']);
-    expect(await list({ reviewBy: '2026-03-01' })).toEqual(['open.md']);
-    expect(await list({ reviewBy: '2026-03-02' })).toEqual(['late.md', 'open.md']);
-    const asked = mesh.client.listDocuments({ corpus: 'filtered', filter: { reviewBy: 'soon' } }, await mesh.as());
-    expect((await failure(asked)).code).toBe(Code.InvalidArgument);
   });
 
   test('of jobs go from the latest, by corpus and page', async () => {

@@ -25,7 +25,7 @@ const poll = { timeout, interval: 50 };
 
 // Before the site's own, so that it runs after the mesh has ended.
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const site = useSite('the sections of the console', 10, () =>
+const site = useSite('the sections of the console', 11, () =>
   startWholeMesh({
     config: {
       edge: { apiKeys: keysOf(roles, ['staff', 'merchant']) },
@@ -51,7 +51,12 @@ const file = (name: string, text: string | Uint8Array) => ({
 
 /** Uploads JSON lines by the rpc, and returns the job after its end. */
 async function ingest(corpus: string, count: number, deleteMissing = false) {
-  const lines = Array.from({ length: count }, (_, at) => JSON.stringify({ id: `d${at}`, text: `Paragraph ${at}.` }));
+  const documents = Array.from({ length: count }, (_, at) => ({ id: `d${at}`, text: `Paragraph ${at}.` }));
+  return ingestAll(corpus, documents, deleteMissing);
+}
+
+async function ingestAll(corpus: string, documents: readonly object[], deleteMissing = false) {
+  const lines = documents.map((document) => JSON.stringify(document));
   const { jobId } = await indexer().ingestDocuments(
     (async function* () {
       yield { part: { case: 'start' as const, value: { corpus, deleteMissing } } };
@@ -98,6 +103,59 @@ test.runIf(site.chromium)(
     await expect.poll(() => page.getByTestId('documents').getByRole('row').count(), poll).toBe(2);
     await page.getByRole('row', { name: 'Gift cards' }).click();
     await page.getByTestId('chunk').getByText('Valid for 3 years').waitFor();
+  },
+);
+
+test.runIf(site.chromium)(
+  'documents are filtered by owner, group, language and review, and operators see their health',
+  async () => {
+    await ingestAll('filtered', [
+      {
+        id: 'a',
+        title: 'Opening hours',
+        text: 'The shop is open from nine to six.',
+        owner: 'li',
+        review_at: '2020-01-01',
+      },
+      { id: 'b', title: 'Refund limits', text: 'Refunds above 500 need the approval of a lead.', groups: ['staff'] },
+      { id: 'c', title: '节假日安排', text: '春节期间门店照常营业，客服顺延一天回复。', owner: 'chen' },
+    ]);
+    const page = await site.pages.open('#/documents/filtered', { key: 'manager' });
+    const rows = () => page.getByTestId('documents').getByRole('row').count();
+    await expect.poll(rows, poll).toBe(4);
+    await page.getByTestId('documents').getByText('Review due').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    const choose = async (testId: string, option: string) => {
+      await page.getByTestId(testId).getByRole('button').click();
+      await page.getByRole('option', { name: option, exact: true }).click();
+    };
+    await page.getByTestId('filter-owner').fill('Chen');
+    await expect.poll(rows, poll).toBe(2);
+    await page.getByTestId('documents').getByText('节假日安排').waitFor();
+    await page.getByTestId('filter-owner').fill('');
+    await choose('filter-review', 'Review is due');
+    await page.getByTestId('documents').getByText('Opening hours').waitFor();
+    await expect.poll(rows, poll).toBe(2);
+    await choose('filter-language', 'Chinese');
+    await page.getByText('Nothing found').waitFor();
+    await choose('filter-review', 'Any day of review');
+    await expect.poll(rows, poll).toBe(2);
+    await choose('filter-language', 'All languages');
+    await page.getByTestId('filter-group').fill('staff');
+    await page.getByTestId('documents').getByText('Refund limits').waitFor();
+    await expect.poll(rows, poll).toBe(2);
+
+    await page.goto(`${site.mesh.edgeUrl}/#/documents/filtered/document/a`);
+    await page.getByText('Review due').waitFor();
+
+    // Who may not read findings is not shown their column, and does not ask for them.
+    const calls: string[] = [];
+    const other = await site.pages.open('#/documents', { key: 'editor' });
+    other.on('request', (request) => calls.push(request.url()));
+    await other.goto(`${site.mesh.edgeUrl}/#/documents/filtered`);
+    await other.getByTestId('documents').getByText('Opening hours').waitFor();
+    expect(await other.getByTestId('documents').getByText('Health').count()).toBe(0);
+    expect(calls.filter((url) => url.includes('KnowledgeHealth'))).toEqual([]);
   },
 );
 

@@ -263,6 +263,10 @@ async function seedHeldVersion(indexer: Client<typeof IndexerService>) {
         id: `page-${at + 1}`,
         title: `Handbook, page ${at + 1}`,
         text: `Paragraph ${at + 1} of the handbook.`,
+        owner: ['anna', 'li.wei', ''][at % 3],
+        review_at: at % 4 === 0 ? `2026-${at % 8 === 0 ? '10' : '12'}-15` : '',
+        ...(at % 7 === 0 && { valid_until: '2026-11-30' }),
+        ...(at % 5 === 0 && { groups: ['staff'] }),
       }),
     );
     const { jobId } = await indexer.ingestDocuments(

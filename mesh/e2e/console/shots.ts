@@ -19,7 +19,7 @@ const addresses = {
   lab: '#/lab/q%3Dhow%2Blong%2Bdo%2BI%2Bhave%2Bto%2Breturn%2Bbedding',
   'lab-why':
     '#/lab/q%3Dgoodwill%2Brefund%2Blimit%26as%3Dcarl%26reason%3Dticket%2B7%26corpus%3Dshop%26doc%3Dstaff%252Frefund-approval-limits.md',
-  documents: '#/documents',
+  documents: '#/documents/handbook',
   document: '#/documents/shop/document/LMP-2050',
   upload: '#/documents/shop/upload',
   jobs: '#/jobs',

@@ -30,6 +30,13 @@ export function formatWhen(at: Date, now: Date, language: string): string {
   return new Intl.DateTimeFormat(language, options).format(at);
 }
 
+/** Returns a day, as `2026-12-03`, as people write it; another text stays as it is. */
+export function formatDay(day: string, language: string): string {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(day) ? new Date(`${day}T00:00:00Z`) : undefined;
+  if (at === undefined || Number.isNaN(at.getTime())) return day;
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' }).format(at);
+}
+
 /** Returns a time with its day. */
 export function formatTime(at: Date, language: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(at);

@@ -1,10 +1,12 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { useInfiniteQuery } from '@connectrpc/connect-query';
 import { useMemo, useState } from 'react';
-import type { Document } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import type { Document, ListDocumentsResponse } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Corpus } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { formatCount, formatWhen } from '../../format.ts';
+import { formatCount, formatDay, formatWhen } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
@@ -14,17 +16,34 @@ import { Empty } from '../ui/empty.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { Reply } from '../ui/reply.tsx';
 import { SearchBox } from '../ui/search-box.tsx';
+import { DocumentFilters } from './document-filters.tsx';
+import { Findings } from './findings.tsx';
+import { useFindings } from './use-findings.ts';
 import { Visibility } from './visibility.tsx';
 
 const pageSize = 200;
 
+interface DocumentListProps {
+  corpora: readonly Corpus[];
+  corpus: string;
+  roles: readonly Role[];
+}
+
 /** The documents of a corpus that the user may see. */
-export function DocumentList({ corpora, corpus }: { corpora: readonly Corpus[]; corpus: string }) {
+export function DocumentList({ corpora, corpus, roles }: DocumentListProps) {
   const texts = useOperationTexts();
   const [search, setSearch] = useState('');
+  const [language, setLanguage] = useState<Language>(Language.UNSPECIFIED);
+  const [owner, setOwner] = useState('');
+  const [group, setGroup] = useState('');
+  const [isDue, setIsDue] = useState(false);
+  const isFiltered = language !== Language.UNSPECIFIED || owner !== '' || group !== '' || isDue;
   const documents = useInfiniteQuery(
     IndexerService.method.listDocuments,
-    { corpus, search, pageSize, pageToken: '' },
+    {
+      ...{ corpus, search, pageSize, pageToken: '' },
+      filter: { language, owner, group, reviewBy: isDue ? new Date().toISOString().slice(0, 10) : '' },
+    },
     { pageParamKey: 'pageToken', getNextPageParam: (page) => page.nextPageToken || undefined },
   );
   const count = corpora.find(({ name }) => name === corpus)?.documentCount ?? 0n;
@@ -47,6 +66,14 @@ export function DocumentList({ corpora, corpus }: { corpora: readonly Corpus[]; 
           {texts.documents.upload}
         </a>
       </PageHead>
+      <DocumentFilters
+        language={language}
+        isDue={isDue}
+        onLanguage={setLanguage}
+        onDue={setIsDue}
+        onOwner={setOwner}
+        onGroup={setGroup}
+      />
       <p className="page-note" role="status">
         {texts.documents.count(formatCount(count, tag), count === 1n)}
       </p>
@@ -54,8 +81,9 @@ export function DocumentList({ corpora, corpus }: { corpora: readonly Corpus[]; 
         {({ pages }) => (
           <Rows
             corpus={corpus}
-            documents={pages.flatMap((page) => page.documents)}
-            isSearched={search !== ''}
+            pages={pages}
+            isSearched={search !== '' || isFiltered}
+            isOperator={roles.includes(Role.OPERATOR)}
             onMore={documents.hasNextPage ? () => documents.fetchNextPage() : undefined}
             isLoadingMore={documents.isFetchingNextPage}
           />
@@ -67,14 +95,21 @@ export function DocumentList({ corpora, corpus }: { corpora: readonly Corpus[]; 
 
 interface RowsProps {
   corpus: string;
-  documents: readonly Document[];
+  pages: readonly ListDocumentsResponse[];
   isSearched: boolean;
+  isOperator: boolean;
   onMore: (() => void) | undefined;
   isLoadingMore: boolean;
 }
 
-function Rows({ corpus, documents, isSearched, onMore, isLoadingMore }: RowsProps) {
+function Rows({ corpus, pages, isSearched, isOperator, onMore, isLoadingMore }: RowsProps) {
   const texts = useOperationTexts();
+  const documents = useMemo(() => pages.flatMap((page) => page.documents), [pages]);
+  const findings = useFindings(
+    corpus,
+    pages.map((page) => page.documents.map(({ documentId }) => documentId)),
+    isOperator,
+  );
   const { tag } = useMessages();
   const columns = useMemo((): DataColumn<Document>[] => {
     const { columns: names } = texts.documents;
@@ -82,7 +117,7 @@ function Rows({ corpus, documents, isSearched, onMore, isLoadingMore }: RowsProp
       {
         id: 'title',
         name: names.title,
-        width: '4fr',
+        width: '3fr',
         isImportant: true,
         cell: ({ title, documentId }) => (
           <span className="two-lines">
@@ -91,18 +126,28 @@ function Rows({ corpus, documents, isSearched, onMore, isLoadingMore }: RowsProp
           </span>
         ),
       },
-      { id: 'access', name: names.access, width: '2fr', cell: ({ access }) => <Visibility access={access} /> },
-      { id: 'owner', name: names.owner, width: '1fr', cell: ({ attributes }) => attributes.owner || '–' },
-      { id: 'review', name: names.review, width: '1fr', cell: ({ attributes }) => attributes.review_at || '–' },
+      { id: 'access', name: names.access, width: 130, cell: ({ access }) => <Visibility access={access} /> },
+      { id: 'owner', name: names.owner, width: 100, cell: ({ attributes }) => attributes.owner || '–' },
+      {
+        ...{ id: 'review', name: names.review, width: 140 },
+        cell: ({ attributes }) => formatDay(attributes.review_at ?? '', tag) || '–',
+      },
+      ...(isOperator
+        ? [
+            {
+              ...{ id: 'health', name: names.health, width: '2fr' as const },
+              cell: ({ documentId }: Document) => <Findings findings={findings.get(documentId) ?? []} most={2} />,
+            },
+          ]
+        : []),
       {
         id: 'indexed',
         name: names.indexed,
-        width: '1fr',
+        width: 110,
         cell: ({ indexedAt }) => indexedAt && formatWhen(timestampDate(indexedAt), new Date(), tag),
       },
-      { id: 'chunks', name: names.chunks, width: 90, cell: ({ chunkCount }) => formatCount(chunkCount, tag) },
     ];
-  }, [texts, tag]);
+  }, [texts, tag, isOperator, findings]);
   if (documents.length === 0 && onMore === undefined) {
     return isSearched ? (
       <Empty title={texts.documents.noneFound} text={texts.documents.noneFoundText} />

@@ -2,6 +2,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { useInfiniteQuery, useMutation, useQuery } from '@connectrpc/connect-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { GetDocumentResponse } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -20,23 +21,29 @@ import { attributeFacts } from './attribute-facts.ts';
 import { Boost } from './boost.tsx';
 import { ChunkList } from './chunk-list.tsx';
 import { Conflicts } from './conflicts.tsx';
+import { Findings } from './findings.tsx';
+import { useFindings } from './use-findings.ts';
 import { Visibility } from './visibility.tsx';
 
 const pageSize = 100;
 
-/** A document: what is known about it, and its chunks with what people have changed in them. */
-export function DocumentPage({ corpus, documentId }: { corpus: string; documentId: string }) {
-  const document = useQuery(IndexerService.method.getDocument, { corpus, documentId });
-  return <Reply query={document}>{(reply) => <Whole corpus={corpus} documentId={documentId} reply={reply} />}</Reply>;
-}
-
-interface WholeProps {
+interface DocumentPageProps {
   corpus: string;
   documentId: string;
+  roles: readonly Role[];
+}
+
+/** A document: what is known about it, and its chunks with what people have changed in them. */
+export function DocumentPage({ corpus, documentId, roles }: DocumentPageProps) {
+  const document = useQuery(IndexerService.method.getDocument, { corpus, documentId });
+  return <Reply query={document}>{(reply) => <Whole {...{ corpus, documentId, roles, reply }} />}</Reply>;
+}
+
+interface WholeProps extends DocumentPageProps {
   reply: GetDocumentResponse;
 }
 
-function Whole({ corpus, documentId, reply }: WholeProps) {
+function Whole({ corpus, documentId, roles, reply }: WholeProps) {
   const texts = useOperationTexts();
   const { tag } = useMessages();
   const [jobId, setJobId] = useState('');
@@ -50,6 +57,7 @@ function Whole({ corpus, documentId, reply }: WholeProps) {
   const hide = useMutation(OverlayService.method.putOverlay);
   const show = useMutation(OverlayService.method.deleteOverlay);
   const { document } = reply;
+  const findings = useFindings(corpus, [[documentId]], roles.includes(Role.OPERATOR)).get(documentId) ?? [];
   const first = chunks.data?.pages[0];
   const target = { corpus, documentId, kind: OverlayKind.DOCUMENT, contentHash: '' };
   const isHidden = first?.documentOverlay?.hidden === true;
@@ -143,6 +151,7 @@ function Whole({ corpus, documentId, reply }: WholeProps) {
           [texts.document.updated, date(document?.updatedAt)],
           [texts.documents.columns.indexed, date(document?.indexedAt)],
           ...(document === undefined ? [] : attributeFacts(document, texts, tag)),
+          [texts.documents.columns.health, findings.length > 0 && <Findings key="health" findings={findings} />],
         ]}
       />
       <Conflicts corpus={corpus} documentId={documentId} onJob={setJobId} />

@@ -1,3 +1,4 @@
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { JobKind, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
@@ -46,14 +47,28 @@ export const en = {
     none: 'No documents yet',
     noneText: 'Upload files or folders, or define a source that keeps this corpus in step.',
     noneFound: 'Nothing found',
-    noneFoundText: 'No document that you may see has these words in its title or path.',
+    noneFoundText: 'No document that you may see matches the search and the filters.',
+    filters: {
+      name: 'Which documents are shown',
+      owner: 'Owner',
+      group: 'Visible to group',
+      language: 'Language',
+      languages: {
+        [Language.UNSPECIFIED]: 'All languages',
+        [Language.ZH]: 'Chinese',
+        [Language.EN]: 'English',
+      } as Record<number, string>,
+      review: 'Review',
+      anyReview: 'Any day of review',
+      due: 'Review is due',
+    },
     columns: {
       title: 'Document',
       access: 'Visible to',
       owner: 'Owner',
       review: 'Review by',
+      health: 'Health',
       indexed: 'Indexed',
-      chunks: 'Chunks',
     },
   },
 

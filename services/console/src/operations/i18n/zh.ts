@@ -1,3 +1,4 @@
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { JobKind, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
@@ -46,14 +47,28 @@ export const zh: OperationTexts = {
     none: '还没有文档',
     noneText: '请上传文件或文件夹，或定义一个来源，让知识库与其保持同步。',
     noneFound: '没有找到',
-    noneFoundText: '您可以查看的文档中，没有标题或路径包含这些文字的。',
+    noneFoundText: '您可以查看的文档中，没有符合搜索和筛选条件的。',
+    filters: {
+      name: '显示哪些文档',
+      owner: '负责人',
+      group: '可见用户组',
+      language: '语言',
+      languages: {
+        [Language.UNSPECIFIED]: '所有语言',
+        [Language.ZH]: '中文',
+        [Language.EN]: '英文',
+      },
+      review: '复核',
+      anyReview: '不限复核期限',
+      due: '已到复核期限',
+    },
     columns: {
       title: '文档',
       access: '可见范围',
       owner: '负责人',
       review: '复核期限',
+      health: '健康状况',
       indexed: '入库时间',
-      chunks: '分段',
     },
   },
 

@@ -3,7 +3,7 @@ import { Button } from 'react-aria-components/Button';
 import type { Topic } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { applyReadMasks } from '#kit/personal-data/apply-read-masks.ts';
-import { useUpload } from '../documents/use-upload.ts';
+import { useUpload } from '../documents/upload/use-upload.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Choice } from '../ui/choice.tsx';
 import { Field } from '../ui/field.tsx';

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { Disclosure, DisclosurePanel } from 'react-aria-components/Disclosure';
-import { Icon } from '../../components/icon.tsx';
-import { useOperationTexts } from '../i18n/index.ts';
-import { Choice } from '../ui/choice.tsx';
+import { Icon } from '../../../components/icon.tsx';
+import { useOperationTexts } from '../../i18n/index.ts';
+import { Choice } from '../../ui/choice.tsx';
 import type { ChosenFile } from './dropped-files.ts';
 import { type Encoding, encodings, meanings, previewTable, type TablePreview } from './table-preview.ts';
 import type { FileOptions } from './use-upload.ts';
