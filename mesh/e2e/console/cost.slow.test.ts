@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { createClient } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { type ScriptedModel, startScriptedModel } from '../testing/scripted-model.ts';
 import { askWhole, startWholeMesh } from '../testing/whole-mesh.ts';
+import { ingestLines } from './ingest.ts';
 import { accessibilityFaults, timeout } from './pages.ts';
 import { as, keysOf, useSite } from './site.ts';
 
@@ -16,7 +18,7 @@ import { as, keysOf, useSite } from './site.ts';
 const roles = {
   finance: [Role.READER, Role.AUDITOR],
   operator: [Role.READER, Role.OPERATOR],
-  both: [Role.READER, Role.OPERATOR, Role.AUDITOR, Role.MODEL_USER],
+  both: [Role.READER, Role.EDITOR, Role.OPERATOR, Role.AUDITOR, Role.MODEL_USER],
   reader: [Role.READER],
 };
 let model: ScriptedModel;
@@ -24,7 +26,7 @@ let model: ScriptedModel;
 afterAll(async () => {
   await model?.[Symbol.asyncDispose]();
 });
-const site = useSite('cost and evaluation', 7, async () => {
+const site = useSite('cost and evaluation', 9, async () => {
   model = await startScriptedModel();
   return startWholeMesh({
     config: {
@@ -46,9 +48,11 @@ beforeAll(async () => {
   const chat = createClient(ChatService, site.transport());
   const question = 'How long do I have to send back unwashed bedding?';
   for (let again = 0; again < 2; again++) {
-    await askWhole(chat, { question }, as('both'));
+    const { done } = await askWhole(chat, { question }, as('both'));
+    await chat.submitFeedback({ answerId: done.answerId, rating: Rating.UP }, as('both'));
   }
-  await askWhole(chat, { question, model: 'writer' }, as('both'));
+  const written = await askWhole(chat, { question, model: 'writer' }, as('both'));
+  await chat.submitFeedback({ answerId: written.done.answerId, rating: Rating.DOWN }, as('both'));
   // The ledger has a call of a model after its answer, and a page does not ask again.
   const ledger = createClient(AuditService, site.transport());
   const costs = async () => (await ledger.getUsageReport({}, as('both'))).rows.map(({ costMicros }) => costMicros > 0n);
@@ -200,6 +204,61 @@ test.runIf(site.chromium)(
     expect(await accessibilityFaults(page)).toEqual([]);
   },
 );
+
+test.runIf(site.chromium)(
+  'questions whose answers were rated become a set, with the documents that a person names',
+  async () => {
+    const page = await site.pages.open('#/evaluation/sets', { key: 'both' });
+    const take = async (source: string, label: string) => {
+      await page.getByTestId('question-source').getByRole('button').click();
+      await page.getByRole('option', { name: source, exact: true }).click();
+      await page.getByTestId('load-questions').click();
+      await page.getByTestId('production').getByText(label).click();
+    };
+    await page.getByTestId('set-name').fill('rated');
+    await take('Rated up', 'unwashed bedding? → ');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('add-questions').click();
+    await page.getByTestId('data-sets').getByText('rated').waitFor();
+    await take('Rated down', 'unwashed bedding?');
+    expect(await page.getByTestId('add-questions').isDisabled()).toBe(true);
+    await page.getByTestId('right-documents').fill('en/returns.md\nen/bedding.md');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('add-questions').click();
+    await page.getByTestId('data-sets').getByRole('row', { name: 'rated' }).getByText('2').waitFor();
+  },
+);
+
+test.runIf(site.chromium)('any two versions are compared', async () => {
+  const transport = site.transport();
+  for (const name of ['1', '2', '3']) {
+    const documents = [{ id: `hours-${name}`, text: `Opening hours ${name}: the shop in the harbour opens at nine.` }];
+    await ingestLines(createClient(IndexerService, transport), 'hours', documents, as('both'));
+  }
+  const queries = [
+    { queryId: 'a', text: 'When does the shop open?', judgements: [{ documentId: 'hours-2', grade: 1 }] },
+  ];
+  await createClient(EvaluationService, transport).addQueries({ dataSet: 'hours', queries }, as('both'));
+  const page = await site.pages.open('#/evaluation/compare', { key: 'both' });
+  const choose = async (field: string, option: string) => {
+    await page.getByTestId(field).getByRole('button').click();
+    await page.getByRole('option', { name: option, exact: true }).click();
+  };
+  await choose('compare-set', 'hours');
+  await choose('compare-corpus', 'hours');
+  await choose('compare-change', 'Another version');
+  await page.getByTestId('compare-first-version').fill('2');
+  expect(await page.getByTestId('compare-run').isDisabled()).toBe(true);
+  await page.getByTestId('compare-version').fill('1');
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('compare-run').click();
+  // Version 1 lacks the document that version 2 finds.
+  const row = page.getByTestId('differing').getByRole('row', { name: 'When does the shop open?' });
+  await row.waitFor({ timeout });
+  await page.getByRole('columnheader', { name: 'Version 2' }).waitFor();
+  await page.getByText('Version 2: gain over the change').waitFor();
+  expect(await row.getByText('0.000').count()).toBe(1);
+});
 
 test.runIf(site.chromium)('each role sees its views, and what it may not see is in no response', async () => {
   const finance = await site.pages.seenBy('finance', '#/cost/usage');

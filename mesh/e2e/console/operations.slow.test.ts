@@ -10,6 +10,7 @@ import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.
 import { writePdf } from '../../../services/indexer/testing/pdf/pdf-writer.ts';
 import { linesAt } from '../../../services/indexer/testing/pdf/read-made-pdf.ts';
 import { startWholeMesh } from '../testing/whole-mesh.ts';
+import { ingestLines } from './ingest.ts';
 import { accessibilityFaults, timeout } from './pages.ts';
 import { as, keysOf, useSite } from './site.ts';
 
@@ -49,26 +50,10 @@ const file = (name: string, text: string | Uint8Array) => ({
   buffer: Buffer.from(text as string),
 });
 
-/** Uploads JSON lines by the rpc, and returns the job after its end. */
-async function ingest(corpus: string, count: number, deleteMissing = false) {
+/** Uploads paragraphs, and returns the job after its end. */
+function ingest(corpus: string, count: number, deleteMissing = false) {
   const documents = Array.from({ length: count }, (_, at) => ({ id: `d${at}`, text: `Paragraph ${at}.` }));
-  return ingestAll(corpus, documents, deleteMissing);
-}
-
-async function ingestAll(corpus: string, documents: readonly object[], deleteMissing = false) {
-  const lines = documents.map((document) => JSON.stringify(document));
-  const { jobId } = await indexer().ingestDocuments(
-    (async function* () {
-      yield { part: { case: 'start' as const, value: { corpus, deleteMissing } } };
-      yield { part: { case: 'file' as const, value: { path: 'all.jsonl' } } };
-      yield { part: { case: 'data' as const, value: Buffer.from(lines.join('\n')) } };
-    })(),
-    asManager,
-  );
-  for await (const { job } of indexer().watchJob({ jobId }, { ...asManager, timeoutMs: 600_000 })) {
-    if (job?.state === JobState.SUCCEEDED || job?.state === JobState.HELD) return job;
-  }
-  throw new Error('the job did not end');
+  return ingestLines(indexer(), corpus, documents, asManager, deleteMissing);
 }
 
 test.runIf(site.chromium)(
@@ -109,7 +94,7 @@ test.runIf(site.chromium)(
 test.runIf(site.chromium)(
   'documents are filtered by owner, group, language and review, and operators see their health',
   async () => {
-    await ingestAll('filtered', [
+    const documents = [
       {
         id: 'a',
         title: 'Opening hours',
@@ -119,7 +104,8 @@ test.runIf(site.chromium)(
       },
       { id: 'b', title: 'Refund limits', text: 'Refunds above 500 need the approval of a lead.', groups: ['staff'] },
       { id: 'c', title: '节假日安排', text: '春节期间门店照常营业，客服顺延一天回复。', owner: 'chen' },
-    ]);
+    ];
+    await ingestLines(indexer(), 'filtered', documents, asManager);
     const page = await site.pages.open('#/documents/filtered', { key: 'manager' });
     const rows = () => page.getByTestId('documents').getByRole('row').count();
     await expect.poll(rows, poll).toBe(4);

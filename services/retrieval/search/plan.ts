@@ -134,8 +134,8 @@ function atVersions(
 ): CorpusView[] {
   if (wanted.length === 0) return corpora;
   if (mayName === 'none') {
-    const message = 'versions: only services of the mesh search a version that is not live: leave it empty';
-    throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'service' } });
+    const message = 'versions: only operators search a version that is not live: leave it empty';
+    throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'operator' } });
   }
   const versions = new Map(wanted.map(({ corpus, version }) => [corpus, Number(version)]));
   return corpora.map((corpus) => {

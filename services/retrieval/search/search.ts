@@ -103,7 +103,7 @@ async function* searchView(
           ...outcomes.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
           ...(result.degradation === undefined ? [] : [result.degradation]),
           ...deps.missing.degradationsOf(context.principal.tenant, plan.corpora),
-          ...(request.versions.length > 0 || hasLiveVersion(view) ? [] : [nothingPublished]),
+          ...(plan.corpora.some(({ live }) => live > 0) ? [] : [nothingPublished]),
         ],
         embeddingModel: usedVectors ? [...new Set(spaces.map(({ model }) => model))].join(', ') : '',
         rerankModel: result.rerankModel,
@@ -115,14 +115,9 @@ async function* searchView(
 // Says so rather than that there is no answer: the first documents may still be indexed.
 const nothingPublished = create(DegradationSchema, {
   stage: Stage.RETRIEVE,
-  reason: 'no document is published yet',
+  reason: 'no document that this search could find is published yet',
   effect: 'nothing to search: upload documents, or wait until their job ends',
 });
-
-function hasLiveVersion({ corpora }: IndexView): boolean {
-  for (const { live } of corpora.values()) if (live !== 0) return true;
-  return false;
-}
 
 // A store may still find documents that are being purged: the catalog says which of the hits are left.
 async function withoutPurged({ catalog }: SearchDeps, index: TenantIndex, hits: Hit[], signal: AbortSignal) {

@@ -13,9 +13,7 @@ export interface Viewer {
 
 /** Returns the viewer of a call for the caller itself. */
 export function viewerOf(principal: Principal): Viewer {
-  return {
-    principal,
-    isOperator: principal.roles.includes(Role.OPERATOR),
-    mayName: principal.roles.includes(Role.SERVICE) ? 'any' : 'none',
-  };
+  const isOperator = principal.roles.includes(Role.OPERATOR);
+  const ofOthers = isOperator ? 'published' : 'none';
+  return { principal, isOperator, mayName: principal.roles.includes(Role.SERVICE) ? 'any' : ofOthers };
 }

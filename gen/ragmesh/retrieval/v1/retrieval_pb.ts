@@ -141,8 +141,8 @@ export type RetrieveRequest = Message<"ragmesh.retrieval.v1.RetrieveRequest"> & 
   waitForStages: boolean;
 
   /**
-   * Versions to search in place of the live ones, of corpora in `corpora`. Only for ROLE_SERVICE: the indexer compares a version that
-   * it has built with the live one before readers see it.
+   * Versions to search in place of the live ones, of corpora in `corpora`. ROLE_OPERATOR may name published versions, ROLE_SERVICE all: the
+   * indexer compares a version that it has built with the live one before readers see it.
    *
    * @generated from field: repeated ragmesh.common.v1.CorpusVersion versions = 17;
    */

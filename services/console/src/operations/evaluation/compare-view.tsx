@@ -33,8 +33,10 @@ function Comparisons() {
   const [corpus, setCorpus] = useState('');
   const [change, setChange] = useState<Change>('rerank');
   const [version, setVersion] = useState('');
+  const [firstVersion, setFirstVersion] = useState('');
   const [suite, setSuite] = useState<SuiteKind>(SuiteKind.RETRIEVAL);
   const [model, setModel] = useState('');
+  const [firstModel, setFirstModel] = useState('');
   const queries = useQueryClient();
   const start = useMutation(EvaluationJobService.method.startJob, {
     async onSuccess({ job }) {
@@ -43,7 +45,8 @@ function Comparisons() {
     },
   });
   const isRetrieval = suite === SuiteKind.RETRIEVAL;
-  const isVersionMissing = isRetrieval && change === 'version' && (!/^\d{1,15}$/.test(version) || corpus === '');
+  const areVersions = /^\d{1,15}$/.test(version) && /^\d{0,15}$/.test(firstVersion) && corpus !== '';
+  const isVersionMissing = isRetrieval && change === 'version' && !areVersions;
   return (
     <Reply query={sets}>
       {({ dataSets }) => {
@@ -94,21 +97,19 @@ function Comparisons() {
                 />
               )}
               {answerSuites.has(suite) && (
-                <Field
-                  label={texts.model}
-                  hint={texts.modelHint}
-                  value={model}
-                  onChange={setModel}
-                  testId="compare-model"
+                <Pair
+                  id="model"
+                  names={texts.model}
+                  values={[firstModel, model]}
+                  onChange={[setFirstModel, setModel]}
                 />
               )}
               {isRetrieval && change === 'version' && (
-                <Field
-                  label={texts.version}
-                  hint={texts.versionHint}
-                  value={version}
-                  onChange={setVersion}
-                  testId="compare-version"
+                <Pair
+                  id="version"
+                  names={texts.version}
+                  values={[firstVersion, version]}
+                  onChange={[setFirstVersion, setVersion]}
                 />
               )}
             </div>
@@ -116,7 +117,10 @@ function Comparisons() {
               <Button
                 className="button primary"
                 isDisabled={start.isPending || isVersionMissing}
-                onPress={() => start.mutate({ run: runOf({ dataSet: chosen, corpus, change, version, suite, model }) })}
+                onPress={() => {
+                  const changed = { change, version, firstVersion, model, firstModel };
+                  start.mutate({ run: runOf({ dataSet: chosen, corpus, suite, ...changed }) });
+                }}
                 data-testid="compare-run"
               >
                 {texts.run}
@@ -129,5 +133,28 @@ function Comparisons() {
         );
       }}
     </Reply>
+  );
+}
+
+interface PairProps {
+  id: string;
+  names: { first: string; firstHint: string; second: string; secondHint: string };
+  values: readonly [string, string];
+  onChange: readonly [(value: string) => void, (value: string) => void];
+}
+
+/** The two versions or models that are compared. */
+function Pair({ id, names, values: [first, second], onChange: [onFirst, onSecond] }: PairProps) {
+  return (
+    <>
+      <Field
+        label={names.first}
+        hint={names.firstHint}
+        value={first}
+        onChange={onFirst}
+        testId={`compare-first-${id}`}
+      />
+      <Field label={names.second} hint={names.secondHint} value={second} onChange={onSecond} testId={`compare-${id}`} />
+    </>
   );
 }

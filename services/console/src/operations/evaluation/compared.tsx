@@ -2,6 +2,7 @@ import type { Comparison, EvaluationRun } from '#gen/ragmesh/evaluation/v1/evalu
 import { Notice } from '../../components/notice.tsx';
 import { formatCount } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
+import type { EvaluationTexts } from '../i18n/evaluation.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { PlainTable } from '../ui/plain-table.tsx';
 import { changeName } from './comparison.ts';
@@ -69,6 +70,13 @@ function Alone({ run }: { run: EvaluationRun }) {
   );
 }
 
+/** Returns what the changes of a run are compared with: a version, a model, or what is live. */
+function nameOfFirst({ template, model }: EvaluationRun, texts: EvaluationTexts['compare']): string {
+  const version = template?.versions[0];
+  if (version !== undefined) return texts.versionOf(String(version.version));
+  return model === '' ? texts.live : model;
+}
+
 interface ChangeProps {
   run: EvaluationRun;
   comparison: Comparison;
@@ -83,7 +91,9 @@ function Change({ run, comparison, name }: ChangeProps) {
     .map(({ queryId, text, scores }) => ({ queryId, text, live: scores[0] ?? 0, changed: changed.get(queryId) ?? 0 }))
     .filter((question) => question.live !== question.changed)
     .toSorted((a, b) => Math.abs(b.live - b.changed) - Math.abs(a.live - a.changed));
-  const title = name === undefined ? compare.gains : `${name}: ${compare.gains}`;
+  const first = nameOfFirst(run, compare);
+  const gains = compare.gains(first);
+  const title = name === undefined ? gains : `${name}: ${gains}`;
   return (
     <section className="stack-small" aria-label={title}>
       <h3 className="sub-head">{title}</h3>
@@ -92,7 +102,7 @@ function Change({ run, comparison, name }: ChangeProps) {
       {differing.length === 0 ? (
         <p className="faint">{compare.same}</p>
       ) : (
-        <PlainTable columns={[suites.question, compare.live, figures.other]} testId="differing">
+        <PlainTable columns={[suites.question, first, figures.other]} testId="differing">
           {differing.slice(0, maxShown).map((question) => (
             <tr key={question.queryId}>
               <th scope="row" className="wrap">

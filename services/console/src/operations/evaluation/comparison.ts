@@ -29,27 +29,38 @@ export interface Wanted {
   change: Change;
   /** Number of a version, for that change. */
   version: string;
+  /** Number of the version that it is compared with; empty: the live one. */
+  firstVersion: string;
   suite: SuiteKind;
-  /** Alias of a model to compare the default one with; empty: none. */
+  /** Alias of a model to compare with; empty: none. */
   model: string;
+  /** Alias of the model that it is compared with; empty: the default one. */
+  firstModel: string;
 }
 
-/** Returns the run of a comparison: the live versions, with the change as their variant. Other suites than retrieval compare models, or nothing. */
-export function runOf({ dataSet, corpus, change, version, suite, model }: Wanted) {
+/**
+ * Returns the run of a comparison: the live versions, or another first one, with the change as their variant. Other suites than retrieval
+ * compare models, or nothing.
+ */
+export function runOf(wanted: Wanted) {
+  const { dataSet, corpus, change, version, firstVersion, suite, model, firstModel } = wanted;
   // Each question replaces the query.
   const live = { query: dataSet, corpora: corpus === '' ? [] : [corpus], waitForStages: true };
   if (suite !== SuiteKind.RETRIEVAL) {
-    const isCompared = answerSuites.has(suite) && model !== '';
+    if (!answerSuites.has(suite)) return { dataSet, suite, template: live, variants: [], withQuestions: true };
+    const isCompared = model !== '';
     const variants = isCompared ? [{ name: modelChange, template: live, model }] : [];
-    return { dataSet, suite, template: live, variants, withQuestions: true };
+    return { dataSet, suite, template: live, variants, model: firstModel, withQuestions: true };
   }
+  const versionOf = (number: string) => ({ ...live, versions: [{ corpus, version: BigInt(number) }] });
   const changed = {
-    version: { ...live, versions: [{ corpus, version: BigInt(version || '0') }] },
+    version: versionOf(version || '0'),
     rerank: { ...live, rerank: false },
     vector: { ...live, legs: [Leg.KEYWORD] },
     keyword: { ...live, legs: [Leg.VECTOR] },
   }[change];
-  return { dataSet, template: live, variants: [{ name: change, template: changed }], withQuestions: true };
+  const first = change === 'version' && firstVersion !== '' ? versionOf(firstVersion) : live;
+  return { dataSet, template: first, variants: [{ name: change, template: changed }], withQuestions: true };
 }
 
 /** Returns the name of a suite; runs of earlier releases are of retrieval. */

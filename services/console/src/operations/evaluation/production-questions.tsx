@@ -1,24 +1,13 @@
-import { createClient } from '@connectrpc/connect';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
-import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Api } from '../../api.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Checks } from '../ui/checks.tsx';
+import { Choice } from '../ui/choice.tsx';
+import { Field } from '../ui/field.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
-
-/** Entries of the audit that are read, and questions that are shown. */
-const [maxEntries, maxShown] = [500, 50];
-const timeoutMs = 30_000;
-
-/** A question with the documents that answer it. */
-export interface Question {
-  queryId: string;
-  text: string;
-  judgements: { documentId: string; grade: number }[];
-}
+import { type Question, readQuestions, type Source, sources } from './read-questions.ts';
 
 interface ProductionQuestionsProps {
   api: Api;
@@ -26,17 +15,35 @@ interface ProductionQuestionsProps {
   onAdd: (questions: readonly Question[]) => Promise<void>;
 }
 
-/** Questions that people have asked, with the documents that their answers cite: a person chooses those that are right. */
+/** Questions that people have asked or rated: a person chooses those whose documents are right, or says which ones would be. */
 export function ProductionQuestions({ api, canAdd, onAdd }: ProductionQuestionsProps) {
   const texts = useOperationTexts().evaluation.sets;
+  const [source, setSource] = useState<Source>('answered');
   const [chosen, setChosen] = useState<string[]>([]);
-  const load = useMutation({ mutationFn: () => readQuestions(api) });
+  const [documents, setDocuments] = useState('');
+  const load = useMutation({ mutationFn: () => readQuestions(api, source) });
   const found = load.data;
+  const needsDocuments = source === 'unhelpful';
+  const judgements = [...new Set(documents.split('\n').map((line) => line.trim()))]
+    .filter((documentId) => documentId !== '')
+    .map((documentId) => ({ documentId, grade: 1 }));
   return (
     <>
-      <p className="faint">{texts.productionText}</p>
-      {found === undefined && (
-        <div className="page-actions">
+      <p className="faint">{texts.sourceTexts[source]}</p>
+      <div className="page-actions">
+        <Choice
+          label={texts.source}
+          isLabelHidden
+          value={source}
+          options={sources.map((value) => ({ value, label: texts.sources[value] }))}
+          onChange={(value) => {
+            setSource(value);
+            setChosen([]);
+            load.reset();
+          }}
+          testId="question-source"
+        />
+        {found === undefined && (
           <Button
             className="button"
             isDisabled={load.isPending}
@@ -45,29 +52,40 @@ export function ProductionQuestions({ api, canAdd, onAdd }: ProductionQuestionsP
           >
             {texts.load}
           </Button>
-        </div>
-      )}
+        )}
+      </div>
       <ActionFailure error={load.error} />
-      {found !== undefined && found.length === 0 && <p className="faint">{texts.noProduction}</p>}
+      {found !== undefined && found.length === 0 && <p className="faint">{texts.noQuestions[source]}</p>}
       {found !== undefined && found.length > 0 && (
         <>
           <Checks
             label={texts.production}
-            options={found.map(({ queryId, text, judgements }) => ({
-              value: queryId,
-              label: `${text} → ${judgements.map(({ documentId }) => documentId).join(', ')}`,
-            }))}
+            options={found.map((question) => ({ value: question.queryId, label: labelOf(question) }))}
             value={chosen}
             onChange={setChosen}
             testId="production"
           />
+          {needsDocuments && (
+            <div className="single-field">
+              <Field
+                label={texts.rightDocuments}
+                hint={texts.rightDocumentsHint}
+                rows={2}
+                value={documents}
+                onChange={setDocuments}
+                testId="right-documents"
+              />
+            </div>
+          )}
           <div className="form-actions">
             <Button
               className="button primary"
-              isDisabled={!canAdd || chosen.length === 0}
+              isDisabled={!canAdd || chosen.length === 0 || (needsDocuments && judgements.length === 0)}
               onPress={async () => {
-                await onAdd(found.filter(({ queryId }) => chosen.includes(queryId)));
+                const wanted = found.filter(({ queryId }) => chosen.includes(queryId));
+                await onAdd(needsDocuments ? wanted.map((question) => ({ ...question, judgements })) : wanted);
                 setChosen([]);
+                setDocuments('');
               }}
               data-testid="add-questions"
             >
@@ -80,18 +98,7 @@ export function ProductionQuestions({ api, canAdd, onAdd }: ProductionQuestionsP
   );
 }
 
-/** Returns answered questions with the documents that their answers cite, the latest first; one that was asked several times is there once. */
-async function readQuestions({ transport }: Api): Promise<Question[]> {
-  const questions = new Map<string, Question>();
-  const entries = createClient(AuditService, transport).queryAudit({ limit: maxEntries }, { timeoutMs });
-  for await (const { entry } of entries) {
-    const record = entry?.record;
-    if (record === undefined || record.outcome !== AnswerOutcome.ANSWERED) continue;
-    const text = record.standaloneQuestion || record.question;
-    const cited = record.citedMarkers.flatMap((marker) => record.evidence[marker - 1]?.documentId ?? []);
-    if (text === '' || cited.length === 0 || questions.has(text) || questions.size >= maxShown) continue;
-    const judgements = [...new Set(cited)].map((documentId) => ({ documentId, grade: 1 }));
-    questions.set(text, { queryId: record.answerId, text, judgements });
-  }
-  return [...questions.values()];
+function labelOf({ text, judgements }: Question): string {
+  if (judgements.length === 0) return text;
+  return `${text} → ${judgements.map(({ documentId }) => documentId).join(', ')}`;
 }

@@ -14,7 +14,8 @@ import { Field } from '../ui/field.tsx';
 import { PlainTable } from '../ui/plain-table.tsx';
 import { ActionFailure, Reply } from '../ui/reply.tsx';
 import { BadLineError, parseQuestions } from './parse-questions.ts';
-import { ProductionQuestions, type Question } from './production-questions.tsx';
+import { ProductionQuestions } from './production-questions.tsx';
+import type { Question } from './read-questions.ts';
 
 /** Questions of one request. */
 const batch = 500;
