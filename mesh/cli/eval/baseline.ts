@@ -58,7 +58,8 @@ const smallestDrop = 0.002;
 
 /**
  * Compares a run with the baseline, question by question. If it is significantly worse, all are asked again, by `askAgain`, and those that have
- * another figure this time are named and not compared. Throws if their questions differ.
+ * another figure this time are named and not compared. A second run that failed in part excuses nothing, nor one in which every figure is
+ * another. Throws if their questions differ.
  */
 export async function compareWithBaseline(
   run: EvaluationRun,
@@ -67,9 +68,12 @@ export async function compareWithBaseline(
 ): Promise<BaselineChange> {
   const change = await compare(run, set, new Set());
   if (!change.isSignificantDrop) return change;
-  const again = new Map((await askAgain()).questions.map(({ queryId, scores }) => [queryId, scores[0]]));
+  const { questions, failedCount, degradedCount } = await askAgain();
+  if (failedCount > 0 || degradedCount > 0) return change;
+  const again = new Map(questions.map(({ queryId, scores }) => [queryId, scores[0]]));
   const flaky = run.questions.filter(({ queryId, scores }) => again.get(queryId) !== scores[0]);
-  return flaky.length === 0 ? change : compare(run, set, new Set(flaky.map(({ queryId }) => queryId)));
+  if (flaky.length === 0 || flaky.length === run.questions.length) return change;
+  return compare(run, set, new Set(flaky.map(({ queryId }) => queryId)));
 }
 
 async function compare(
@@ -86,7 +90,6 @@ async function compare(
     flaky.has(queryId) ? [] : [(toHundredths(scores) - (hundredths[index] as number)) / 100],
   );
   const result = { metric: metrics[0]?.name ?? '', flaky: [...flaky] };
-  if (differences.length === 0) return { ...result, change: { mean: 0, low: 0, high: 0 }, isSignificantDrop: false };
   const [change] = (await bootstrapIntervals([Float64Array.from(differences)], seededRandom(1))) as [Interval];
   return { ...result, change, isSignificantDrop: change.high < 0 && change.mean < -smallestDrop };
 }

@@ -43,6 +43,24 @@ test('questions that have another result when they are asked again are named, an
   expect(steady).toMatchObject({ isSignificantDrop: true, flaky: ['q100'] });
 });
 
+test.each([
+  ['failed in part', { failedCount: 1 }],
+  ['lacked a stage', { degradedCount: 1 }],
+  ['has another figure for every question', {}],
+])('a loss counts if the second run %s', async (_, counts) => {
+  const baseline = toBaselineSet(runOf(() => 0.8));
+  const again = Object.assign(
+    runOf(() => 0),
+    counts,
+  );
+  const result = await compareWithBaseline(
+    runOf(() => 0.5),
+    baseline,
+    async () => again,
+  );
+  expect(result).toMatchObject({ isSignificantDrop: true, flaky: [] });
+});
+
 test('a baseline of other questions is refused', async () => {
   const baseline = { ...toBaselineSet(runOf(() => 1)), hundredths: [100] };
   await expect(

@@ -14,6 +14,6 @@ export interface Viewer {
 /** Returns the viewer of a call for the caller itself. */
 export function viewerOf(principal: Principal): Viewer {
   const isOperator = principal.roles.includes(Role.OPERATOR);
-  const ofOthers = isOperator ? 'published' : 'none';
-  return { principal, isOperator, mayName: principal.roles.includes(Role.SERVICE) ? 'any' : ofOthers };
+  const isService = principal.roles.includes(Role.SERVICE);
+  return { principal, isOperator, mayName: isService ? 'any' : isOperator ? 'published' : 'none' };
 }

@@ -44,19 +44,28 @@ const keptMax = 8;
 /** Use changes without a new revision. */
 const keptMs = 15 * 60_000;
 
-/** Returns the health of a corpus: the kept one if its revision has not changed. Calls at the same time share one check. */
-export type CheckCorpus = (who: OnBehalfOf, corpus: string, signal: AbortSignal) => Promise<CorpusHealth | undefined>;
+/**
+ * Returns the health of a corpus: the kept one if its revision has not changed, or if `allowEarlier` says that it need not be that of the live
+ * version. Calls at the same time share one check.
+ */
+export type CheckCorpus = (
+  who: OnBehalfOf,
+  corpus: string,
+  signal: AbortSignal,
+  allowEarlier?: boolean,
+) => Promise<CorpusHealth | undefined>;
 
 /** Creates the check of corpora. */
 export function createCheckCorpus(deps: HealthDeps): CheckCorpus {
   const kept = new Map<string, { revision: string; sinceMs: number; health: Promise<CorpusHealth> }>();
-  return async (who, corpus, signal) => {
+  return async (who, corpus, signal, allowEarlier = false) => {
     const revision = await revisionOf(deps.retrieval, corpus, await deps.caller.asService(who, signal));
     if (revision === '') return undefined;
     const key = JSON.stringify([who.tenant, corpus]);
     const known = kept.get(key);
     const nowMs = deps.clock();
-    if (known?.revision === revision && nowMs - known.sinceMs < keptMs) return known.health;
+    const isRecent = known !== undefined && nowMs - known.sinceMs < keptMs;
+    if (isRecent && (allowEarlier || known.revision === revision)) return known.health;
     // Not with the signal of this call: another one may wait for the same check. It is bounded by what it reads.
     const health = check(deps, who, corpus, revision);
     kept.delete(key);

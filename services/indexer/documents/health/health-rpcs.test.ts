@@ -49,6 +49,8 @@ test('findings of the live version are listed in pages, for those who may see ev
   // A page of an earlier version is refused, and a corrected document is no finding any more.
   const { nextPageToken } = await list();
   await indexer.ingest({ 'b.md': statement(14) });
+  const earlier = await list({ allowEarlier: true, pageSize: 10 });
+  expect(earlier.findings).toHaveLength(3);
   const stale = await list({ pageToken: nextPageToken }).catch((error: unknown) => error);
   expect(toRpcError(stale).code).toBe(Code.Aborted);
   expect(await idsOf(await indexer.as())).toEqual(['a.md+b.md', 'old.md']);

@@ -16,8 +16,8 @@ const evidencePerFinding = 10;
 /** Creates the rpcs of the health of corpora. */
 export function createHealthRpcs(checkCorpus: CheckCorpus): ServiceHandlers<typeof KnowledgeHealthService> {
   return {
-    async listHealthFindings({ corpus, kind, pageSize, pageToken, documentIds }, { principal, signal }) {
-      const health = await checkCorpus(principal, corpus, signal);
+    async listHealthFindings({ corpus, kind, pageSize, pageToken, documentIds, allowEarlier }, { principal, signal }) {
+      const health = await checkCorpus(principal, corpus, signal, allowEarlier);
       if (health === undefined) throw notFound('corpus', corpus, ErrorReason.CORPUS_NOT_FOUND);
       const [revision, first] = pageToken === '' ? [health.revision, 0] : fromPageToken(pageToken, 'string', 'number');
       if (revision !== health.revision) {

@@ -22,7 +22,7 @@ export function useFindings(
       .map((documentIds) => ({
         ...createQueryOptions(
           KnowledgeHealthService.method.listHealthFindings,
-          { corpus, documentIds: [...documentIds], pageSize: 200 },
+          { corpus, documentIds: [...documentIds], pageSize: 200, allowEarlier: true },
           { transport },
         ),
         staleTime,

@@ -49,8 +49,9 @@ async function* rated({ transport }: Api, source: 'helpful' | 'unhelpful'): Asyn
   const { feedback } = await createClient(FeedbackService, transport).listFeedback({ rating, pageSize: 200 });
   const audit = createClient(AuditService, transport);
   const recordOf = async (answerId: string) => {
-    for await (const { entry } of audit.queryAudit({ answerId, limit: 1 }, { timeoutMs })) return entry?.record;
-    return undefined;
+    let record: RecordRequest | undefined;
+    for await (const { entry } of audit.queryAudit({ answerId, limit: 1 }, { timeoutMs })) record = entry?.record;
+    return record;
   };
   for (let start = 0; start < feedback.length; start += together) {
     const some = feedback.slice(start, start + together);
